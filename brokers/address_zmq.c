@@ -22,7 +22,8 @@ void address_choose_family(void *socket, const char *endpoint)
     CHECK(zmq_setsockopt(socket, ZMQ_IPV6, &both, sizeof both) == 0);
 }
 
-static void s_put(const struct addrinfo *found, const char *port, char ret_endpoint[TOPOLOGY_TEXT_MAX])
+static void s_put_address(const struct addrinfo *found, const char *port,
+                          char ret_endpoint[TOPOLOGY_TEXT_MAX])
 {
     char text[INET6_ADDRSTRLEN + 32] = "";
     getnameinfo(found->ai_addr, found->ai_addrlen, text, sizeof text, NULL, 0, NI_NUMERICHOST);
@@ -48,7 +49,7 @@ err_code_t address_to_bind(const char *endpoint, char ret_endpoint[TOPOLOGY_TEXT
     const struct addrinfo *best = found; /* IPv4 where there is one: also machines without IPv6 reach it */
     for (const struct addrinfo *at = found; at && best->ai_family != AF_INET; at = at->ai_next)
         best = at->ai_family == AF_INET ? at : best;
-    s_put(best, strrchr(endpoint, ':'), ret_endpoint);
+    s_put_address(best, strrchr(endpoint, ':'), ret_endpoint);
     freeaddrinfo(found);
     return ERR_OK;
 }

@@ -55,11 +55,11 @@ static err_code_t s_admit(broker_t *self, broker_peer_t *peer, const message_t *
 
 static void s_note(broker_t *self, broker_peer_t *peer, const char *event, const char *text)
 {
-    peer->guest.rival_us = self->now_us;
-    if (strcmp(peer->guest.rival, text) == 0 && self->now_us < peer->guest.log_due_us)
+    peer->caller.rival_us = self->now_us;
+    if (strcmp(peer->caller.rival, text) == 0 && self->now_us < peer->caller.log_due_us)
         return;
-    snprintf(peer->guest.rival, sizeof peer->guest.rival, "%s", text);
-    peer->guest.log_due_us = self->now_us + LOG_US;
+    snprintf(peer->caller.rival, sizeof peer->caller.rival, "%s", text);
+    peer->caller.log_due_us = self->now_us + LOG_US;
     log_event(LEVEL_WARN, self->name, event, "region=%s error=\"%s\"",
               self->spec.topology->regions[peer->region_index].name, text);
 }
@@ -78,7 +78,7 @@ static void s_turn_away(broker_t *self, broker_peer_t *peer, zmq_msg_t *id, cons
         why = run_id_refuse(&text, what, hello->link_hello.run, self->spec.run);
     else
         why = err_set(&text, why, "two brokers of region %s: %s stays, %s is refused; end one of them",
-                      hello->link_hello.region, peer->guest.who, who);
+                      hello->link_hello.region, peer->caller.who, who);
     message_t *answer = message_new(KIND_refused, hello->from, self->name);
     answer->number = hello->number;
     answer->refused.kind = hello->kind;
@@ -95,10 +95,10 @@ static void s_turn_away(broker_t *self, broker_peer_t *peer, zmq_msg_t *id, cons
 /* Another broker than before: the connections of the last one are nobody's. */
 static void s_succeed(broker_t *self, broker_peer_t *peer, const message_t *hello)
 {
-    if (peer->guest.session == hello->link_hello.session)
+    if (peer->caller.session == hello->link_hello.session)
         return;
-    peer->guest.session = hello->link_hello.session;
-    s_who(hello, peer->guest.who);
+    peer->caller.session = hello->link_hello.session;
+    s_who(hello, peer->caller.who);
     for (size_t k = 0; k < peer->side_count; k++) {
         if (peer->sides[k].id_size)
             link_disconnected(peer->link, k, self->now_us);
@@ -147,7 +147,7 @@ static err_code_t s_greet(broker_t *self, zmq_msg_t *id, const message_t *hello,
 }
 
 /* One whose connections were given to another broker of its region does not know: who is it? */
-static void s_ask(broker_t *self, zmq_msg_t *id, const message_t *ping)
+static void s_ask_peer(broker_t *self, zmq_msg_t *id, const message_t *ping)
 {
     actor_parts_t asker;
     if (!actor_split(ping->from, strlen(ping->from), &asker))
@@ -179,7 +179,7 @@ void broker_peer_receive(broker_t *self, zmq_msg_t *id, const frames_t *frames)
         link_message(peer->link, connection, &message, self->now_us);
         peer->dirty = true;
     } else if (message->kind == KIND_link_ping) {
-        s_ask(self, id, message);
+        s_ask_peer(self, id, message);
     } else if (code == ERR_OK) {
         broker_post_malformed(self); /* nobody we know */
     }
@@ -205,5 +205,5 @@ void broker_peer_refused(broker_t *self, broker_peer_t *peer, uint64_t connectio
 
 const char *broker_peer_rival(const broker_t *self, const broker_peer_t *peer)
 {
-    return self->now_us - peer->guest.rival_us < RIVAL_US ? peer->guest.rival : "";
+    return self->now_us - peer->caller.rival_us < RIVAL_US ? peer->caller.rival : "";
 }

@@ -255,7 +255,7 @@ static void s_redial(broker_t *self, broker_peer_t *peer, const char *endpoint)
 }
 
 /* While the link is down, or its control connection lost, the other side may be up elsewhere. */
-static void s_find(broker_t *self, broker_peer_t *peer)
+static void s_find_endpoint(broker_t *self, broker_peer_t *peer)
 {
     if (!peer->dials || self->now_us < peer->find_due_us)
         return;
@@ -423,7 +423,7 @@ static void s_pump(broker_t *self, broker_peer_t *peer)
     uint64_t connection;
     message_t *message;
     frames_t frames;
-    s_find(self, peer);
+    s_find_endpoint(self, peer);
     link_tick(peer->link, self->now_us);
     s_widen(self, peer);
     while (link_take_delivered(peer->link, &frames)) {

@@ -40,7 +40,7 @@ static bool s_wants_answer(const envelope_t *envelope)
            envelope->kind != KIND_registered;
 }
 
-static message_t *s_answer(const broker_t *self, message_kind_t kind, const envelope_t *envelope)
+static message_t *s_answer_envelope(const broker_t *self, message_kind_t kind, const envelope_t *envelope)
 {
     wire_name_t to = {0};
     memcpy(to, envelope->from, envelope->from_length);
@@ -51,7 +51,7 @@ static message_t *s_answer(const broker_t *self, message_kind_t kind, const enve
 
 static message_t *s_unreachable(const broker_t *self, const envelope_t *envelope)
 {
-    message_t *message = s_answer(self, KIND_unreachable, envelope);
+    message_t *message = s_answer_envelope(self, KIND_unreachable, envelope);
     memcpy(message->unreachable.actor, envelope->to, envelope->to_length);
     return message;
 }
@@ -59,7 +59,7 @@ static message_t *s_unreachable(const broker_t *self, const envelope_t *envelope
 static message_t *s_refused(const broker_t *self, const envelope_t *envelope, err_code_t code,
                             const char *reason)
 {
-    message_t *message = s_answer(self, KIND_refused, envelope);
+    message_t *message = s_answer_envelope(self, KIND_refused, envelope);
     message->refused.kind = envelope->kind;
     message->refused.code = code;
     message_set_text(&message->refused.reason, reason);
@@ -107,7 +107,7 @@ static void s_written(void *data, void *hint)
 }
 
 /* The same bytes, counted as pending until the last reference to them is gone. */
-static void s_count(zmq_msg_t *msg, buf_t *pending)
+static void s_count_bytes(zmq_msg_t *msg, buf_t *pending)
 {
     counted_t *counted = malloc(sizeof *counted);
     CHECK(counted);
@@ -132,7 +132,7 @@ err_code_t broker_post_hand_over(broker_t *self, const route_t *route, zmq_msg_t
     if (zmq_send(self->router, route->id, route->id_size, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
         return errno == EHOSTUNREACH ? ERR_UNREACHABLE : errno == EAGAIN ? ERR_FULL : ERR_IO;
     if (counts)
-        s_count(&parts[2], route->pending);
+        s_count_bytes(&parts[2], route->pending);
     for (size_t i = 0; i < count; i++)
         if (zmq_msg_send(&parts[i], self->router, (i + 1 < count ? ZMQ_SNDMORE : 0) | ZMQ_DONTWAIT) < 0)
             return ERR_IO;
@@ -341,7 +341,7 @@ static void s_hello(broker_t *self, letter_t *letter)
         code = s_register(self, letter, hello);
     message_t *answer = NULL;
     if (code == ERR_OK) {
-        answer = s_answer(self, KIND_registered, &letter->envelope);
+        answer = s_answer_envelope(self, KIND_registered, &letter->envelope);
         answer->registered.day_us = machine_day_us();
     } else if (code != ERR_TIMEOUT) {
         answer = s_refused(self, &letter->envelope, code, why.code ? why.text : s_why(code));

@@ -55,7 +55,7 @@ typedef struct {
         /* two brokers of that region, or another run: the last refusal, here or there */
         char rival[ERR_TEXT_MAX];
         int64_t rival_us, log_due_us;
-    } guest;
+    } caller;
     uint64_t detours; /* messages of this region for others that went over this one */
     uint64_t relayed; /* messages of other regions that were handed on to this one */
     bool up, foreign; /* as last logged */

@@ -29,8 +29,8 @@ static const char *s_address(const broker_t *self, const broker_peer_t *peer)
 /* The reason that is known without dialling. */
 static const char *s_plain_reason(const broker_peer_t *peer)
 {
-    if (link_stats(peer->link).turned_away && peer->guest.rival[0])
-        return peer->guest.rival;
+    if (link_stats(peer->link).turned_away && peer->caller.rival[0])
+        return peer->caller.rival;
     if (peer->foreign)
         return "its topology or its run is another: start both regions from the same file, for the same run";
     if (!peer->dials)

@@ -31,7 +31,7 @@ static int64_t s_now_us(void)
 
 /* ---- start and end ----------------------------------------------------------------------------------- */
 
-static err_code_t s_open(broker_t *self, err_t *err)
+static err_code_t s_open_broker(broker_t *self, err_t *err)
 {
     self->now_us = s_now_us();
     self->routes = routes_new();
@@ -46,7 +46,7 @@ static err_code_t s_open(broker_t *self, err_t *err)
     return code;
 }
 
-static void s_close(broker_t *self, int64_t linger_us)
+static void s_close_broker(broker_t *self, int64_t linger_us)
 {
     if (self->spec.run_dir && self->ipc[0])
         broker_file_remove(self->spec.run_dir, self->region->name, self->ipc);
@@ -159,7 +159,7 @@ static void s_serve(broker_t *self, loop_t *loop)
     }
 }
 
-static void s_loop(broker_t *self, zsock_t *pipe)
+static void s_loop_broker(broker_t *self, zsock_t *pipe)
 {
     loop_t loop = {.stop_us = INT64_MAX, .armed_us = -1, .count = FIXED_ITEMS};
     loop.items = calloc(FIXED_ITEMS + broker_peer_poll_most(self), sizeof *loop.items);
@@ -179,11 +179,11 @@ static void s_actor(zsock_t *pipe, void *args)
 {
     broker_t *self = args;
     self->context = zsys_init();
-    self->code = s_open(self, &self->err);
+    self->code = s_open_broker(self, &self->err);
     zsock_signal(pipe, 0);
     if (self->code == ERR_OK)
-        s_loop(self, pipe);
-    s_close(self, atomic_load(&self->linger_us));
+        s_loop_broker(self, pipe);
+    s_close_broker(self, atomic_load(&self->linger_us));
 }
 
 /* ---- from outside ------------------------------------------------------------------------------------ */

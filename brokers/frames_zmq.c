@@ -25,7 +25,7 @@ void frames_take_over(const void *data)
     TOLD(__tsan_acquire((void *)(uintptr_t)data));
 }
 
-static void s_close(void *data, void *hint)
+static void s_close_message(void *data, void *hint)
 {
     (void)data;
     zmq_msg_close(hint);
@@ -46,7 +46,7 @@ slice_t frames_slice_zmq(zmq_msg_t *msg)
         CHECK(kept);
         zmq_msg_init(kept);
         zmq_msg_move(kept, msg);
-        buf = buf_wrap(zmq_msg_data(kept), size, s_close, kept);
+        buf = buf_wrap(zmq_msg_data(kept), size, s_close_message, kept);
     }
     CHECK(buf);
     return (slice_t){buf, 0, size};
@@ -80,7 +80,7 @@ static err_code_t s_failure(void)
 }
 
 /* Only the first frame of a message can be refused: the others follow it into the same pipe. */
-static err_code_t s_send(void *socket, const slice_t *slice, int flags)
+static err_code_t s_send_frame(void *socket, const slice_t *slice, int flags)
 {
     zmq_msg_t msg;
     frames_msg_zmq(slice, &msg);
@@ -95,11 +95,11 @@ err_code_t frames_send_zmq(void *socket, const void *id, size_t id_size, const f
 {
     if (id_size && zmq_send(socket, id, id_size, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
         return s_failure();
-    err_code_t code = s_send(socket, &frames->envelope, ZMQ_SNDMORE);
+    err_code_t code = s_send_frame(socket, &frames->envelope, ZMQ_SNDMORE);
     if (code == ERR_OK)
-        code = s_send(socket, &frames->map, frames->data.buf ? ZMQ_SNDMORE : 0);
+        code = s_send_frame(socket, &frames->map, frames->data.buf ? ZMQ_SNDMORE : 0);
     if (code == ERR_OK && frames->data.buf)
-        code = s_send(socket, &frames->data, 0);
+        code = s_send_frame(socket, &frames->data, 0);
     return code;
 }
 

@@ -72,7 +72,7 @@ static void s_set(gate_t *self, bool shut)
     self->told = true;
 }
 
-static void s_look(gate_t *self)
+static void s_look_at_descriptors(gate_t *self)
 {
     if (self->listening_fd < 0)
         return;
@@ -104,7 +104,7 @@ static bool s_take_event(gate_t *self)
     return event != ZMQ_EVENT_MONITOR_STOPPED;
 }
 
-static void *s_run(void *hint)
+static void *s_run_gate(void *hint)
 {
     gate_t *self = hint;
     zmq_pollitem_t item = {.socket = self->events, .events = ZMQ_POLLIN};
@@ -116,7 +116,7 @@ static void *s_run(void *hint)
         if (ready > 0)
             going = s_take_event(self);
         if (going)
-            s_look(self);
+            s_look_at_descriptors(self);
     }
     zmq_close(self->events);
     return NULL;
@@ -137,7 +137,8 @@ err_code_t gate_open(void *context, void *socket, const char *name, gate_t **ret
     self->events = monitored ? zmq_socket(context, ZMQ_PAIR) : NULL;
     if (self->events && !zmq_setsockopt(self->events, ZMQ_LINGER, &none, sizeof none) &&
         !zmq_setsockopt(self->events, ZMQ_RCVHWM, &unlimited, sizeof unlimited) &&
-        !zmq_connect(self->events, self->endpoint) && !pthread_create(&self->thread, NULL, s_run, self)) {
+        !zmq_connect(self->events, self->endpoint) &&
+        !pthread_create(&self->thread, NULL, s_run_gate, self)) {
         *ret_self = self;
         return ERR_OK;
     }

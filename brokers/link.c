@@ -172,7 +172,7 @@ int64_t link_due(const link_t *self)
 }
 
 /* The most urgent thing that may leave now: greetings and acknowledgements, then the classes by priority. */
-static message_t *s_take(link_t *self, uint64_t *ret_connection)
+static message_t *s_take_from_queue(link_t *self, uint64_t *ret_connection)
 {
     message_t *message = link_greet_take(self, ret_connection);
     if (!message && link_in_ack_ready(self)) {
@@ -189,14 +189,14 @@ static message_t *s_take(link_t *self, uint64_t *ret_connection)
 message_t *link_take_outgoing(link_t *self, uint64_t *ret_connection)
 {
     if (!self->spec.emulate) {
-        message_t *message = s_take(self, ret_connection);
-        for (; message && link_wire_out(self); message = s_take(self, ret_connection))
+        message_t *message = s_take_from_queue(self, ret_connection);
+        for (; message && link_wire_out(self); message = s_take_from_queue(self, ret_connection))
             message_destroy(&message);
         return message;
     }
     while (link_wire_free(self)) {
         uint64_t connection;
-        message_t *message = s_take(self, &connection);
+        message_t *message = s_take_from_queue(self, &connection);
         if (!message)
             break;
         link_wire_put(self, connection, &message);

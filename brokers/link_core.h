@@ -36,7 +36,7 @@ typedef struct {
     int64_t delivered_us;
     int64_t first_sent_us;
     bool limited; /* there was less to send than the link could take */
-} link_mark_t;
+} link_stamp_t;
 
 typedef struct link_parcel {
     struct link_parcel *next;
@@ -57,7 +57,7 @@ typedef struct {
     uint32_t sends;
     uint64_t order;
     int64_t sent_us;
-    link_mark_t mark;
+    link_stamp_t stamp;
 } link_piece_t;
 
 /* The sending half of a class. */
@@ -209,8 +209,8 @@ int64_t link_greet_due(const link_t *self);
 
 /* link_estimate.c */
 void link_estimate_init(link_estimate_t *self, int64_t now_us);
-link_mark_t link_estimate_mark(link_estimate_t *self, bool idle, int64_t now_us);
-void link_estimate_sample(link_estimate_t *self, const link_mark_t *mark, int64_t sent_us, int64_t now_us);
+link_stamp_t link_estimate_stamp(link_estimate_t *self, bool idle, int64_t now_us);
+void link_estimate_sample(link_estimate_t *self, const link_stamp_t *stamp, int64_t sent_us, int64_t now_us);
 void link_estimate_delivered(link_estimate_t *self, uint64_t delivered_bytes, int64_t now_us);
 void link_estimate_rtt(link_estimate_t *self, int64_t rtt_us, int64_t now_us);
 int64_t link_estimate_rtt_least(const link_estimate_t *self); /* 0: unknown */

@@ -19,16 +19,16 @@ void link_estimate_init(link_estimate_t *self, int64_t now_us)
 }
 
 /* `idle`: nothing was in flight before this piece, so time before it does not count. */
-link_mark_t link_estimate_mark(link_estimate_t *self, bool idle, int64_t now_us)
+link_stamp_t link_estimate_stamp(link_estimate_t *self, bool idle, int64_t now_us)
 {
     if (idle) {
         self->first_sent_us = now_us;
         self->delivered_us = now_us;
     }
-    return (link_mark_t){.delivered_bytes = self->delivered_bytes,
-                         .delivered_us = self->delivered_us,
-                         .first_sent_us = self->first_sent_us,
-                         .limited = self->limited_until != 0};
+    return (link_stamp_t){.delivered_bytes = self->delivered_bytes,
+                          .delivered_us = self->delivered_us,
+                          .first_sent_us = self->first_sent_us,
+                          .limited = self->limited_until != 0};
 }
 
 void link_estimate_delivered(link_estimate_t *self, uint64_t delivered_bytes, int64_t now_us)
@@ -58,16 +58,16 @@ static void s_add_rate(link_estimate_t *self, uint64_t rate, bool limited, int64
             self->rate = self->rates[i];
 }
 
-void link_estimate_sample(link_estimate_t *self, const link_mark_t *mark, int64_t sent_us, int64_t now_us)
+void link_estimate_sample(link_estimate_t *self, const link_stamp_t *stamp, int64_t sent_us, int64_t now_us)
 {
-    int64_t send_us = sent_us - mark->first_sent_us;
-    int64_t ack_us = now_us - mark->delivered_us;
+    int64_t send_us = sent_us - stamp->first_sent_us;
+    int64_t ack_us = now_us - stamp->delivered_us;
     int64_t interval_us = send_us > ack_us ? send_us : ack_us;
     self->first_sent_us = sent_us;
-    if (interval_us < INTERVAL_LEAST_US || self->delivered_bytes <= mark->delivered_bytes)
+    if (interval_us < INTERVAL_LEAST_US || self->delivered_bytes <= stamp->delivered_bytes)
         return;
-    double bytes = (double)(self->delivered_bytes - mark->delivered_bytes);
-    s_add_rate(self, (uint64_t)(bytes * 1e6 / (double)interval_us), mark->limited, now_us);
+    double bytes = (double)(self->delivered_bytes - stamp->delivered_bytes);
+    s_add_rate(self, (uint64_t)(bytes * 1e6 / (double)interval_us), stamp->limited, now_us);
 }
 
 void link_estimate_rtt(link_estimate_t *self, int64_t rtt_us, int64_t now_us)

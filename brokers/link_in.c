@@ -99,7 +99,7 @@ bool link_take_delivered(link_t *self, frames_t *ret_frames)
     return true;
 }
 
-static bool s_begin(link_in_t *in, const message_t *message)
+static bool s_begin_message(link_in_t *in, const message_t *message)
 {
     in->envelope_bytes = message->link_data.envelope_bytes;
     in->head_bytes = in->envelope_bytes + message->link_data.map_bytes;
@@ -111,7 +111,7 @@ static bool s_begin(link_in_t *in, const message_t *message)
     return in->head && (in->body || !in->has_data);
 }
 
-static bool s_fill(link_in_t *in, const message_t *message)
+static bool s_fill_piece(link_in_t *in, const message_t *message)
 {
     const char *from = slice_peek(&message->data);
     size_t left = message->data.size_bytes;
@@ -152,8 +152,8 @@ static void s_append(link_t *self, link_in_t *in, const message_t *message)
     else if (in->state == ASSEMBLY_SKIPPING)
         goto skip;
     if (begins && fits)
-        fits = s_begin(in, message);
-    if (fits && s_fill(in, message)) {
+        fits = s_begin_message(in, message);
+    if (fits && s_fill_piece(in, message)) {
         in->state = ASSEMBLY_FILLING;
         if (message->link_data.last)
             s_finish(self, in);

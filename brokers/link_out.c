@@ -281,7 +281,7 @@ static void s_launch(link_t *self, size_t class, link_piece_t *piece, uint64_t c
 {
     link_connection_t *c = &self->connections[connection];
     bool idle = self->flying_bytes[0] + self->flying_bytes[1] == 0;
-    piece->mark = link_estimate_mark(&self->estimate, idle, self->now_us);
+    piece->stamp = link_estimate_stamp(&self->estimate, idle, self->now_us);
     piece->state = PIECE_FLYING;
     piece->connection = (uint32_t)connection;
     piece->order = ++c->next_order;
@@ -343,7 +343,7 @@ static void s_measure(link_t *self, link_connection_t *c, const link_piece_t *pi
         c->rtt_variation_us += (llabs(rtt_us - c->rtt_us) - c->rtt_variation_us) / 4;
         c->rtt_us += (rtt_us - c->rtt_us) / 8;
     }
-    link_estimate_sample(&self->estimate, &piece->mark, piece->sent_us, self->now_us);
+    link_estimate_sample(&self->estimate, &piece->stamp, piece->sent_us, self->now_us);
 }
 
 /* A piece arrived. When it was sent twice, an answer faster than the round trip is to the copy before: it

@@ -25,7 +25,7 @@ void link_width_init(link_t *self)
     width->began_us = self->now_us;
 }
 
-static void s_begin(link_t *self, bool settling)
+static void s_begin_width(link_t *self, bool settling)
 {
     self->width.settling = settling;
     self->width.began_us = self->now_us;
@@ -47,7 +47,8 @@ static void s_set(link_t *self, uint64_t count)
     self->width.set_us = self->now_us;
     if (self->width.wanted < count)
         self->width.wanted = count;
-    s_begin(self, true); /* a new connection starts slowly, and what flew over an old one still arrives */
+    s_begin_width(self,
+                  true); /* a new connection starts slowly, and what flew over an old one still arrives */
 }
 
 static void s_grow(link_t *self, double rate)
@@ -56,7 +57,7 @@ static void s_grow(link_t *self, double rate)
     width->rate = rate;
     if (width->count >= self->spec.connections || self->now_us < width->next_try_us) {
         width->before = 0;
-        s_begin(self, false);
+        s_begin_width(self, false);
         return;
     }
     width->before = width->count;
@@ -80,7 +81,7 @@ static void s_judge(link_t *self, double rate)
 void link_width_idle(link_t *self)
 {
     if (self->spec.measure)
-        s_begin(self, self->width.settling);
+        s_begin_width(self, self->width.settling);
 }
 
 void link_width_wish(link_t *self, uint64_t wanted)
@@ -101,11 +102,11 @@ void link_width_tick(link_t *self)
         period_us = PERIOD_LEAST_US;
     int64_t took_us = self->now_us - width->began_us;
     if (self->estimate.delivered_bytes < width->began_bytes)
-        s_begin(self, width->settling); /* a new session counts anew */
+        s_begin_width(self, width->settling); /* a new session counts anew */
     else if (width->settling && s_opening(self))
-        s_begin(self, true);
+        s_begin_width(self, true);
     else if (took_us >= period_us && width->settling)
-        s_begin(self, false);
+        s_begin_width(self, false);
     else if (took_us >= period_us)
         s_judge(self, (double)(self->estimate.delivered_bytes - width->began_bytes) / (double)took_us);
 }

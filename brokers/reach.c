@@ -50,7 +50,7 @@ static int s_connect(int family, const struct sockaddr *address, socklen_t size)
     return error;
 }
 
-static void s_tell(reach_t *self, int error)
+static void s_tell_why(reach_t *self, int error)
 {
     if (error == ECONNREFUSED)
         snprintf(self->text, sizeof self->text, "connection refused: nobody listens there");
@@ -65,7 +65,7 @@ static void s_try_ipc(reach_t *self, const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-    s_tell(self, s_connect(AF_UNIX, (struct sockaddr *)&address, sizeof address));
+    s_tell_why(self, s_connect(AF_UNIX, (struct sockaddr *)&address, sizeof address));
 }
 
 /* Any of the name's addresses will do. */
@@ -93,10 +93,10 @@ static void s_try_tcp(reach_t *self, const char *place)
             break;
     }
     freeaddrinfo(found);
-    s_tell(self, error);
+    s_tell_why(self, error);
 }
 
-static void *s_run(void *hint)
+static void *s_run_reach(void *hint)
 {
     reach_t *self = hint;
     if (!strncmp(self->endpoint, "tcp://", 6))
@@ -119,7 +119,7 @@ reach_t *reach_begin(const char *endpoint)
     pthread_attr_init(&how);
     pthread_attr_setdetachstate(&how, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&how, REACH_STACK_BYTES);
-    int failed = pthread_create(&thread, &how, s_run, self);
+    int failed = pthread_create(&thread, &how, s_run_reach, self);
     pthread_attr_destroy(&how);
     if (!failed)
         return self;

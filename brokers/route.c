@@ -50,7 +50,7 @@ static uint32_t *s_place(const routes_t *self, const char *name, size_t length)
     }
 }
 
-static route_t *s_find(const routes_t *self, const char *name, size_t length)
+static route_t *s_find_route(const routes_t *self, const char *name, size_t length)
 {
     if (length == 0 || length >= WIRE_NAME_SIZE)
         return NULL;
@@ -74,7 +74,7 @@ static void s_forget_gone(routes_t *self)
         *s_place(self, self->items[i].name, strlen(self->items[i].name)) = (uint32_t)i + 1;
 }
 
-static route_t *s_add(routes_t *self, const char *name)
+static route_t *s_add_route(routes_t *self, const char *name)
 {
     if (self->count == ROUTE_MAX)
         s_forget_gone(self);
@@ -107,7 +107,7 @@ static bool s_claims(const route_t *route, const char *name, uint64_t incarnatio
 err_code_t routes_contend(routes_t *self, const char *name, uint64_t incarnation, uint64_t life,
                           int64_t now_us)
 {
-    route_t *route = s_find(self, name, strnlen(name, WIRE_NAME_SIZE));
+    route_t *route = s_find_route(self, name, strnlen(name, WIRE_NAME_SIZE));
     uint64_t who;
     if (!route || !route->id_size || !s_claims(route, name, incarnation, life, &who) ||
         now_us - route->seen_us >= ROUTE_CONTEND_US)
@@ -125,11 +125,11 @@ err_code_t routes_register(routes_t *self, const char *name, const void *id, siz
     size_t length = strnlen(name, WIRE_NAME_SIZE);
     if (length == 0 || length == WIRE_NAME_SIZE || id_size == 0 || id_size > ROUTE_ID_MAX)
         return ERR_LIMIT;
-    route_t *route = s_find(self, name, length);
+    route_t *route = s_find_route(self, name, length);
     if (route && incarnation < route->incarnation)
         return ERR_STALE;
     if (!route)
-        route = s_add(self, name);
+        route = s_add_route(self, name);
     if (!route)
         return ERR_LIMIT;
     if (s_is_new(route, id, id_size)) {
@@ -148,7 +148,7 @@ err_code_t routes_register(routes_t *self, const char *name, const void *id, siz
 void routes_note(routes_t *self, const char *name, uint64_t life, uint64_t process, uint64_t run,
                  const char *host)
 {
-    route_t *route = s_find(self, name, strnlen(name, WIRE_NAME_SIZE));
+    route_t *route = s_find_route(self, name, strnlen(name, WIRE_NAME_SIZE));
     if (!route)
         return;
     route->life = life;
@@ -159,19 +159,19 @@ void routes_note(routes_t *self, const char *name, uint64_t life, uint64_t proce
 
 uint64_t routes_newest(const routes_t *self, const char *name, size_t length)
 {
-    const route_t *route = s_find(self, name, length);
+    const route_t *route = s_find_route(self, name, length);
     return route ? route->incarnation : 0;
 }
 
 const route_t *routes_find(const routes_t *self, const char *name, size_t length)
 {
-    const route_t *route = s_find(self, name, length);
+    const route_t *route = s_find_route(self, name, length);
     return route && route->id_size ? route : NULL;
 }
 
 void routes_gone(routes_t *self, const char *name, size_t length)
 {
-    route_t *route = s_find(self, name, length);
+    route_t *route = s_find_route(self, name, length);
     if (route)
         route->id_size = 0;
 }

@@ -15,24 +15,24 @@ static err_code_t s_refuse(const char *path, err_t *err)
         path);
 }
 
-static size_t s_count(const field_t *list, const void *base)
+static size_t s_count_items(const field_t *list, const void *base)
 {
     return *(const size_t *)(const void *)((const char *)base + list->count_offset);
 }
 
-static err_code_t s_compare(const field_t *parent, const char *prefix, const void *a, const void *b,
-                            err_t *err);
+static err_code_t s_compare_fields(const field_t *parent, const char *prefix, const void *a, const void *b,
+                                   err_t *err);
 
 static err_code_t s_compare_list(const field_t *list, const char *path, const void *a, const void *b,
                                  err_t *err)
 {
-    if (s_count(list, a) != s_count(list, b))
+    if (s_count_items(list, a) != s_count_items(list, b))
         return s_refuse(path, err);
-    for (size_t i = 0; i < s_count(list, a); i++) {
+    for (size_t i = 0; i < s_count_items(list, a); i++) {
         char element[TOPOLOGY_TEXT_MAX];
         size_t at = list->offset + i * list->element_size;
         snprintf(element, sizeof element, "%s[%zu]", path, i);
-        err_code_t rc = s_compare(list, element, (const char *)a + at, (const char *)b + at, err);
+        err_code_t rc = s_compare_fields(list, element, (const char *)a + at, (const char *)b + at, err);
         if (rc)
             return rc;
     }
@@ -40,15 +40,15 @@ static err_code_t s_compare_list(const field_t *list, const char *path, const vo
 }
 
 /* Values are equal when they print the same. */
-static err_code_t s_compare(const field_t *parent, const char *prefix, const void *a, const void *b,
-                            err_t *err)
+static err_code_t s_compare_fields(const field_t *parent, const char *prefix, const void *a, const void *b,
+                                   err_t *err)
 {
     err_code_t rc = ERR_OK;
     for (const field_t *field = field_next(parent, NULL); field && !rc; field = field_next(parent, field)) {
         char path[TOPOLOGY_TEXT_MAX], text_a[VALUE_TEXT_MAX], text_b[VALUE_TEXT_MAX];
         snprintf(path, sizeof path, "%s%s%s", prefix, *prefix ? "." : "", field_key(field));
         if (field->type == FIELD_MAP)
-            rc = s_compare(field, path, a, b, err);
+            rc = s_compare_fields(field, path, a, b, err);
         else if (field->type == FIELD_LIST)
             rc = s_compare_list(field, path, a, b, err);
         else if (field->type == FIELD_BETWEEN)
@@ -63,7 +63,7 @@ static err_code_t s_compare(const field_t *parent, const char *prefix, const voi
 
 err_code_t topology_may_become(const topology_t *self, const topology_t *changed, err_t *err)
 {
-    return s_compare(NULL, "", self, changed, err);
+    return s_compare_fields(NULL, "", self, changed, err);
 }
 
 /* ---- what a digest is made of ---- */
@@ -76,25 +76,26 @@ typedef struct {
     void *hint;
 } listener_t;
 
-static bool s_find(const listener_t *self, const field_t *parent, const char *prefix, const void *a,
-                   const void *b);
+static bool s_find_change(const listener_t *self, const field_t *parent, const char *prefix, const void *a,
+                          const void *b);
 
 static bool s_find_in_list(const listener_t *self, const field_t *list, const char *path, const void *a,
                            const void *b)
 {
-    size_t count = s_count(list, a) < s_count(list, b) ? s_count(list, a) : s_count(list, b);
+    size_t count =
+        s_count_items(list, a) < s_count_items(list, b) ? s_count_items(list, a) : s_count_items(list, b);
     for (size_t i = 0; i < count; i++) {
         char element[TOPOLOGY_TEXT_MAX];
         size_t at = list->offset + i * list->element_size;
         snprintf(element, sizeof element, "%s[%zu]", path, i);
-        if (s_find(self, list, element, (const char *)a + at, (const char *)b + at))
+        if (s_find_change(self, list, element, (const char *)a + at, (const char *)b + at))
             return true;
     }
     return false;
 }
 
-static bool s_find(const listener_t *self, const field_t *parent, const char *prefix, const void *a,
-                   const void *b)
+static bool s_find_change(const listener_t *self, const field_t *parent, const char *prefix, const void *a,
+                          const void *b)
 {
     bool found = false;
     for (const field_t *field = field_next(parent, NULL); field && !found;
@@ -102,7 +103,7 @@ static bool s_find(const listener_t *self, const field_t *parent, const char *pr
         char path[TOPOLOGY_TEXT_MAX], text_a[VALUE_TEXT_MAX], text_b[VALUE_TEXT_MAX];
         snprintf(path, sizeof path, "%s%s%s", prefix, *prefix ? "." : "", field_key(field));
         if (field->type == FIELD_MAP)
-            found = s_find(self, field, path, a, b);
+            found = s_find_change(self, field, path, a, b);
         else if (field->type == FIELD_LIST)
             found = s_find_in_list(self, field, path, a, b);
         else if (field->digest && strcmp(value_print(field, a, text_a), value_print(field, b, text_b)) != 0)
@@ -153,7 +154,7 @@ err_code_t topology_carry(const topology_t *self, const topology_t *next, topolo
 {
     *ret_count = 0;
     carrying_t carrying = {ret_carried, ret_count, err};
-    if (s_find(&(listener_t){s_carry, &carrying}, NULL, "", self, next))
+    if (s_find_change(&(listener_t){s_carry, &carrying}, NULL, "", self, next))
         return ERR_JOB;
     if (s_differs_otherwise(self, next))
         return err_set(err, ERR_JOB, "it has other regions, or other workers in step");

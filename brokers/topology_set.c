@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static err_code_t s_fail(const tree_t *tree, const char *set, err_t *err, const char *text)
+static err_code_t s_fail_set(const tree_t *tree, const char *set, err_t *err, const char *text)
 {
     tree_node_t place = {.kind = TREE_SCALAR, .set = set};
     return tree_fail(tree, &place, "", err, "%s", text);
@@ -17,20 +17,20 @@ static tree_kind_t s_kind_for(const char *rest)
 }
 
 /* A node for a step that found none; a NULL key makes an element. */
-static err_code_t s_add(const tree_t *tree, tree_node_t *parent, const tree_step_t *step, const char *rest,
-                        const char *set, err_t *err, tree_node_t **ret_child)
+static err_code_t s_add_step(const tree_t *tree, tree_node_t *parent, const tree_step_t *step,
+                             const char *rest, const char *set, err_t *err, tree_node_t **ret_child)
 {
     char key[64] = "";
     if (!step->bracket && step->length < sizeof key)
         memcpy(key, step->text, step->length);
     else if (!step->bracket)
-        return s_fail(tree, set, err, "a key is longer than any known here; write a shorter one");
+        return s_fail_set(tree, set, err, "a key is longer than any known here; write a shorter one");
     else if (strspn(step->text, "0123456789") < step->length)
-        return s_fail(tree, set, err,
-                      "no element has the name in brackets; write its name, or its place from 0");
+        return s_fail_set(tree, set, err,
+                          "no element has the name in brackets; write its name, or its place from 0");
     else if (step->length > 6 || strtoul(step->text, NULL, 10) != parent->count)
-        return s_fail(tree, set, err,
-                      "the list has no such place; write one from 0, or the next after its last");
+        return s_fail_set(tree, set, err,
+                          "the list has no such place; write one from 0, or the next after its last");
     tree_node_t *child = tree_add(parent, step->bracket ? NULL : key, s_kind_for(rest));
     if (!child)
         return err_set(err, ERR_MEMORY, "--set: no memory");
@@ -54,26 +54,26 @@ static err_code_t s_walk(const tree_t *tree, const char *path, const char *set, 
     for (int depth = 1; tree_step(&path, &step); depth++) {
         tree_kind_t needed = step.bracket ? TREE_LIST : TREE_MAP;
         if (depth >= TREE_DEPTH_MAX)
-            return s_fail(tree, set, err, "goes deeper than any key known here; write a shorter path");
+            return s_fail_set(tree, set, err, "goes deeper than any key known here; write a shorter path");
         if (node->kind != needed && s_is_null(node)) {
             tree_become(node, needed);
             node->set = set;
         }
         if (node->kind != needed)
-            return s_fail(tree, set, err,
-                          step.bracket
-                              ? "brackets after what is no list; write KEY.KEY"
-                              : "a key below what has no keys; write KEY[0].KEY for an element of a list");
+            return s_fail_set(
+                tree, set, err,
+                step.bracket ? "brackets after what is no list; write KEY.KEY"
+                             : "a key below what has no keys; write KEY[0].KEY for an element of a list");
         tree_node_t *child = tree_child(node, &step);
-        err_code_t code = child ? ERR_OK : s_add(tree, node, &step, path, set, err, &child);
+        err_code_t code = child ? ERR_OK : s_add_step(tree, node, &step, path, set, err, &child);
         if (code)
             return code;
         node = child;
     }
     *ret_node = node;
     return *path || set[0] == '.'
-               ? s_fail(tree, set, err,
-                        "the path is not understood; write it like job.epochs or regions[0].workers")
+               ? s_fail_set(tree, set, err,
+                            "the path is not understood; write it like job.epochs or regions[0].workers")
                : ERR_OK;
 }
 
@@ -85,7 +85,7 @@ static err_code_t s_parse_value(const tree_t *tree, const char *value, const cha
     err_code_t code =
         tree_parse("value", short_form ? value : "x", short_form ? strlen(value) : 1, ret_value, NULL);
     if (code == ERR_CONFIG)
-        return s_fail(tree, set, err, "the value is not valid YAML; write for instance [north, south]");
+        return s_fail_set(tree, set, err, "the value is not valid YAML; write for instance [north, south]");
     if (code)
         return err_set(err, code, "--set: no memory");
     code = short_form ? ERR_OK : tree_set_text((*ret_value)->root, value);
@@ -100,7 +100,7 @@ err_code_t topology_set_apply(tree_t *tree, const char *set, err_t *err)
 {
     const char *equals = strchr(set, '=');
     if (!equals || equals == set)
-        return s_fail(tree, set, err, "no KEY=VALUE; write for instance job.epochs=2");
+        return s_fail_set(tree, set, err, "no KEY=VALUE; write for instance job.epochs=2");
     char *path = strndup(set, (size_t)(equals - set));
     if (!path)
         return err_set(err, ERR_MEMORY, "--set: no memory");

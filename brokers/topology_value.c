@@ -65,7 +65,7 @@ static err_code_t s_parse_number(field_type_t type, const char *text, number_t *
     }
 }
 
-static int s_compare(field_type_t type, const number_t *a, const number_t *b)
+static int s_compare_numbers(field_type_t type, const number_t *a, const number_t *b)
 {
     if (s_is_whole(type))
         return (a->whole > b->whole) - (a->whole < b->whole);
@@ -89,7 +89,8 @@ static bool s_in_range(const field_t *field, const char *text, const number_t *n
                        char what[VALUE_WHAT_MAX])
 {
     number_t min = s_bound(field, field->min), max = s_bound(field, field->max);
-    int from_min = s_compare(field->type, number, &min), from_max = s_compare(field->type, number, &max);
+    int from_min = s_compare_numbers(field->type, number, &min),
+        from_max = s_compare_numbers(field->type, number, &max);
     char quote[TREE_QUOTE_MAX];
     if (from_min < 0 || (from_min == 0 && field->above))
         snprintf(what, VALUE_WHAT_MAX, "%s is too small", tree_quote(text, quote));

@@ -164,7 +164,7 @@ static err_code_t s_convert(converter_t *self, int number, tree_node_t *node)
  */
 
 /* The bytes, as a parser that was set up for them; false without memory. */
-static bool s_open(yaml_parser_t *parser, const char *text, size_t size)
+static bool s_open_parser(yaml_parser_t *parser, const char *text, size_t size)
 {
     if (!yaml_parser_initialize(parser))
         return false;
@@ -211,7 +211,7 @@ static err_code_t s_guard(const tree_t *self, const char *text, size_t size, err
 {
     guard_t guard = {.tree = self, .err = err};
     yaml_parser_t parser;
-    if (!s_open(&parser, text, size))
+    if (!s_open_parser(&parser, text, size))
         return ERR_MEMORY;
     err_code_t code = ERR_OK;
     for (bool end = false; !end && !code;) {
@@ -238,14 +238,14 @@ static err_code_t s_convert_document(tree_t *self, yaml_document_t *document, er
     return self->root ? s_convert(&converter, 1, self->root) : ERR_MEMORY;
 }
 
-static err_code_t s_load(tree_t *self, const char *text, size_t size, err_t *err)
+static err_code_t s_load_tree(tree_t *self, const char *text, size_t size, err_t *err)
 {
     err_code_t code = s_guard(self, text, size, err);
     yaml_parser_t parser;
     yaml_document_t document;
     if (code)
         return code;
-    if (!s_open(&parser, text, size))
+    if (!s_open_parser(&parser, text, size))
         return ERR_MEMORY;
     if (yaml_parser_load(&parser, &document)) {
         code = s_convert_document(self, &document, err);
@@ -265,7 +265,7 @@ err_code_t tree_parse(const char *name, const char *text, size_t size, tree_t **
     if (!code && size > TREE_SIZE_MAX)
         code = tree_fail(self, &start, "yaml", err, "longer than %u bytes; write less", TREE_SIZE_MAX);
     if (!code)
-        code = s_load(self, text, size, err);
+        code = s_load_tree(self, text, size, err);
     if (code == ERR_MEMORY)
         err_set(err, code, "%s: no memory to read it", name);
     if (code)

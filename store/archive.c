@@ -48,7 +48,7 @@ static int s_add_filter(struct archive *tar, const char *path)
     return archive_write_add_filter_zstd(tar);
 }
 
-static err_code_t s_begin(archive_writer_t *self, const char *path, bool overwrite, err_t *err)
+static err_code_t s_begin_archive(archive_writer_t *self, const char *path, bool overwrite, err_t *err)
 {
     err_code_t code = output_begin(&self->output, path, overwrite, err);
     if (!code)
@@ -70,7 +70,7 @@ err_code_t archive_create(const char *path, bool overwrite, archive_writer_t **r
     if (!self)
         return err_set(err, ERR_MEMORY, "write %s: no memory", path);
     self->output.fd = -1;
-    err_code_t code = s_begin(self, path, overwrite, err);
+    err_code_t code = s_begin_archive(self, path, overwrite, err);
     if (code)
         archive_abandon(&self);
     else

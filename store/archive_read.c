@@ -41,7 +41,7 @@ typedef struct {
 
 /* ---- Entries ---- */
 
-static err_code_t s_fail(const reader_t *self, err_t *err)
+static err_code_t s_fail_archive(const reader_t *self, err_t *err)
 {
     int number = archive_errno(self->tar);
     err_code_t code = number == EIO ? ERR_IO : number == ENOMEM ? ERR_MEMORY : ERR_MALFORMED;
@@ -51,8 +51,8 @@ static err_code_t s_fail(const reader_t *self, err_t *err)
 }
 
 /* The bytes of an entry, which must be `size` (SIZE_MAX: what it says, at most `max`). */
-static err_code_t s_take(reader_t *self, struct archive_entry *entry, size_t size, size_t max,
-                         buf_t **ret_bytes, err_t *err)
+static err_code_t s_take_bytes(reader_t *self, struct archive_entry *entry, size_t size, size_t max,
+                               buf_t **ret_bytes, err_t *err)
 {
     la_int64_t says = archive_entry_size_is_set(entry) ? archive_entry_size(entry) : -1;
     const char *name = archive_entry_pathname(entry);
@@ -69,7 +69,7 @@ static err_code_t s_take(reader_t *self, struct archive_entry *entry, size_t siz
         la_ssize_t got = archive_read_data(self->tar, (char *)buf_data(bytes) + done, (size_t)says - done);
         if (got <= 0) {
             buf_destroy(&bytes);
-            return got < 0 ? err_prefix(err, s_fail(self, err), "entry %.120s", name)
+            return got < 0 ? err_prefix(err, s_fail_archive(self, err), "entry %.120s", name)
                            : err_set(err, ERR_MALFORMED, "entry %.120s ends early", name);
         }
         done += (size_t)got;
@@ -85,7 +85,7 @@ static void s_list(reader_t *self, const char *name, const buf_t *bytes)
 
 /* ---- Snapshots ---- */
 
-static void s_drop(reader_t *self)
+static void s_drop_entry(reader_t *self)
 {
     manifest_fini(&self->manifest);
     self->manifest = (manifest_t){0};
@@ -100,7 +100,7 @@ static err_code_t s_complete(reader_t *self, err_t *err)
         return ERR_OK;
     if (self->wanted && self->visitor->snapshot)
         code = self->visitor->snapshot(self->visitor->hint, self->region, self->shard, self->snapshot, err);
-    s_drop(self);
+    s_drop_entry(self);
     return code;
 }
 
@@ -123,7 +123,7 @@ static err_code_t s_manifest(reader_t *self, struct archive_entry *entry, const 
     buf_t *bytes = NULL;
     if (!s_parse_folder(self, name))
         return err_set(err, ERR_MALFORMED, "an entry that archives do not have: %.120s", name);
-    err_code_t code = s_take(self, entry, SIZE_MAX, MANIFEST_BYTES_MAX, &bytes, err);
+    err_code_t code = s_take_bytes(self, entry, SIZE_MAX, MANIFEST_BYTES_MAX, &bytes, err);
     if (code)
         return code;
     s_list(self, name, bytes);
@@ -149,7 +149,7 @@ static err_code_t s_value(reader_t *self, struct archive_entry *entry, const cha
     snprintf(expected, sizeof expected, "%s/value-%" PRIu64, folder, value->key);
     if (strcmp(name, expected) != 0)
         return err_set(err, ERR_MALFORMED, "%.120s stands where %.120s should", name, expected);
-    err_code_t code = s_take(self, entry, value->size_bytes, 0, &bytes, err);
+    err_code_t code = s_take_bytes(self, entry, value->size_bytes, 0, &bytes, err);
     if (code)
         return err_prefix(err, code, "value %s", value->name);
     s_list(self, name, bytes);
@@ -170,7 +170,7 @@ static err_code_t s_file(reader_t *self, struct archive_entry *entry, const char
         strchr(name, '/'))
         return err_set(err, ERR_MALFORMED, "an entry that archives do not have: %.120s", name);
     small_file_t *file = &self->files[self->file_count];
-    err_code_t code = s_take(self, entry, SIZE_MAX, ARCHIVE_FILE_MAX_BYTES, &file->bytes, err);
+    err_code_t code = s_take_bytes(self, entry, SIZE_MAX, ARCHIVE_FILE_MAX_BYTES, &file->bytes, err);
     if (code)
         return code;
     self->file_count++;
@@ -179,12 +179,12 @@ static err_code_t s_file(reader_t *self, struct archive_entry *entry, const char
     return ERR_OK;
 }
 
-static err_code_t s_end(reader_t *self, struct archive_entry *entry, err_t *err)
+static err_code_t s_end_entry(reader_t *self, struct archive_entry *entry, err_t *err)
 {
     buf_t *bytes = NULL;
     err_code_t code = archive_lines_end(&self->lines, err);
     if (!code)
-        code = s_take(self, entry, self->lines.size, 0, &bytes, err);
+        code = s_take_bytes(self, entry, self->lines.size, 0, &bytes, err);
     if (!code && memcmp(buf_peek(bytes), self->lines.text, self->lines.size) != 0)
         code = err_set(err, ERR_CHECKSUM, "the list at its end is of other contents");
     buf_destroy(&bytes);
@@ -202,7 +202,7 @@ static err_code_t s_entry(reader_t *self, struct archive_entry *entry, err_t *er
     if (self->next < self->manifest.count)
         return s_value(self, entry, name, err);
     if (!strcmp(name, ARCHIVE_END_NAME))
-        return s_end(self, entry, err);
+        return s_end_entry(self, entry, err);
     return strchr(name, '/') ? s_manifest(self, entry, name, err) : s_file(self, entry, name, err);
 }
 
@@ -214,7 +214,7 @@ static err_code_t s_entries(reader_t *self, err_t *err)
         if (rc == ARCHIVE_EOF)
             break;
         if (rc != ARCHIVE_OK)
-            return s_fail(self, err);
+            return s_fail_archive(self, err);
         err_code_t code = s_entry(self, entry, err);
         if (code)
             return code;
@@ -240,7 +240,7 @@ static err_code_t s_read_tar(reader_t *self, int fd, err_t *err)
         archive_read_support_filter_gzip(self->tar) != ARCHIVE_OK ||
         archive_read_support_format_tar(self->tar) != ARCHIVE_OK ||
         archive_read_open_fd(self->tar, fd, READ_BYTES) != ARCHIVE_OK)
-        return s_fail(self, err);
+        return s_fail_archive(self, err);
     err_code_t code = archive_lines_init(&self->lines, err);
     if (!code)
         code = s_entries(self, err);
@@ -266,7 +266,7 @@ err_code_t archive_read(const char *path, const archive_visitor_t *visitor, err_
     if (self) {
         if (self->tar)
             archive_read_free(self->tar);
-        s_drop(self);
+        s_drop_entry(self);
         for (size_t i = 0; i < self->file_count; i++)
             buf_destroy(&self->files[i].bytes);
         archive_lines_fini(&self->lines);

@@ -38,7 +38,7 @@ err_code_t file_code_of(int error_number)
     }
 }
 
-static err_code_t s_fail(err_t *err, const char *what, const char *path)
+static err_code_t s_fail_file(err_t *err, const char *what, const char *path)
 {
     int number = errno;
     return err_set(err, file_code_of(number), "%s %s: %s", what, path, strerror(number));
@@ -60,10 +60,10 @@ err_code_t file_sync_dir(const char *path, err_t *err)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return s_fail(err, "open", path);
+        return s_fail_file(err, "open", path);
     err_code_t code = ERR_OK;
     if (fsync(fd) != 0 && errno != EINVAL) /* EINVAL: this file system has nothing to sync for a directory */
-        code = s_fail(err, "sync", path);
+        code = s_fail_file(err, "sync", path);
     close(fd);
     return code;
 }
@@ -75,12 +75,12 @@ static err_code_t s_write_all(int fd, const char *path, const char *data, size_t
         if (done < 0 && errno == EINTR)
             continue;
         if (done < 0)
-            return s_fail(err, "write", path);
+            return s_fail_file(err, "write", path);
         data += done;
         size -= (size_t)done;
     }
     if (fsync(fd) != 0)
-        return s_fail(err, "sync", path);
+        return s_fail_file(err, "sync", path);
     return ERR_OK;
 }
 
@@ -92,12 +92,12 @@ err_code_t file_write(const char *path, const void *data, size_t size, err_t *er
         return err_set(err, ERR_LIMIT, "write %s: the path is too long", path);
     int fd = mkostemp(temporary, O_CLOEXEC);
     if (fd < 0)
-        return s_fail(err, "create", path);
+        return s_fail_file(err, "create", path);
     err_code_t code = s_write_all(fd, path, data, size, err);
     if (close(fd) != 0 && !code)
-        code = s_fail(err, "close", path);
+        code = s_fail_file(err, "close", path);
     if (!code && rename(temporary, path) != 0)
-        code = s_fail(err, "rename to", path);
+        code = s_fail_file(err, "rename to", path);
     if (code) {
         unlink(temporary);
         return code;
@@ -115,7 +115,7 @@ static err_code_t s_read_all(int fd, const char *path, char *data, size_t size, 
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return s_fail(err, "read", path);
+            return s_fail_file(err, "read", path);
         if (got == 0)
             break;
         done += (size_t)got;
@@ -134,7 +134,7 @@ static err_code_t s_read_open(int fd, const char *path, size_t max_bytes, buf_t 
 {
     struct stat status;
     if (fstat(fd, &status) != 0)
-        return s_fail(err, "read", path);
+        return s_fail_file(err, "read", path);
     if (!S_ISREG(status.st_mode))
         return err_set(err, ERR_IO, "read %s: it is not a file", path);
     if ((uint64_t)status.st_size > max_bytes)
@@ -160,7 +160,7 @@ err_code_t file_read(const char *path, size_t max_bytes, buf_t **ret_contents, e
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
-        return s_fail(err, "open", path);
+        return s_fail_file(err, "open", path);
     err_code_t code = s_read_open(fd, path, max_bytes, ret_contents, err);
     close(fd);
     return code;
@@ -176,9 +176,9 @@ static err_code_t s_make_dir(const char *path, err_t *err)
         return file_sync_dir(parent, err);
     }
     if (errno != EEXIST)
-        return s_fail(err, "create directory", path);
+        return s_fail_file(err, "create directory", path);
     if (stat(path, &status) != 0)
-        return s_fail(err, "create directory", path);
+        return s_fail_file(err, "create directory", path);
     if (!S_ISDIR(status.st_mode))
         return err_set(err, ERR_EXISTS, "create directory %s: there is something else by that name", path);
     return ERR_OK;
@@ -214,7 +214,7 @@ static int s_remove_one(const char *path, const struct stat *status, int kind, s
 err_code_t file_remove_tree(const char *path, err_t *err)
 {
     if (nftw(path, s_remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0 && errno != ENOENT)
-        return s_fail(err, "remove", path);
+        return s_fail_file(err, "remove", path);
     return ERR_OK;
 }
 
@@ -236,7 +236,7 @@ err_code_t file_swap(const char *from, const char *to, err_t *err)
 {
     char parent[PATH_MAX];
     if (s_exchange(from, to) != 0)
-        return s_fail(err, "replace", to);
+        return s_fail_file(err, "replace", to);
     s_parent(to, parent);
     return file_sync_dir(parent, err);
 }

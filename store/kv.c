@@ -39,7 +39,7 @@ err_code_t kv_begin(kv_t *self, kv_txn_t **ret_txn, err_t *err)
     return ERR_OK;
 }
 
-static err_code_t s_check(const kv_txn_t *txn, const char *key, size_t size, err_t *err)
+static err_code_t s_check_put(const kv_txn_t *txn, const char *key, size_t size, err_t *err)
 {
     if (txn->failed)
         return err_set(err, txn->failed, "an earlier write of the transaction failed");
@@ -65,7 +65,7 @@ err_code_t kv_put(kv_txn_t *txn, const char *key, const void *data, size_t size,
 
 err_code_t kv_put_fill(kv_txn_t *txn, const char *key, size_t size, kv_fill_fn *fill, void *hint, err_t *err)
 {
-    err_code_t code = s_check(txn, key, size, err);
+    err_code_t code = s_check_put(txn, key, size, err);
     if (!code)
         code = txn->kv->ops->put(txn, key, size, fill, hint, err);
     txn->failed = code;
@@ -74,7 +74,7 @@ err_code_t kv_put_fill(kv_txn_t *txn, const char *key, size_t size, kv_fill_fn *
 
 err_code_t kv_del(kv_txn_t *txn, const char *key, err_t *err)
 {
-    err_code_t code = s_check(txn, key, 0, err);
+    err_code_t code = s_check_put(txn, key, 0, err);
     if (!code)
         code = txn->kv->ops->del(txn, key, err);
     txn->failed = code;

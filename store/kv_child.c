@@ -88,7 +88,7 @@ static void s_child_prepare(pid_t parent, int fd)
     close_range((unsigned)fd + 1, UINT_MAX, 0);
 }
 
-static void s_answer(int fd, err_code_t code, const err_t *error, const void *data, size_t size)
+static void s_answer_parent(int fd, err_code_t code, const err_t *error, const void *data, size_t size)
 {
     answer_t answer = {.size_bytes = code ? 0 : size};
     if (code)
@@ -101,7 +101,7 @@ static void s_answer(int fd, err_code_t code, const err_t *error, const void *da
 
 static void s_answer_value(void *hint, const void *data, size_t size)
 {
-    s_answer(*(int *)hint, ERR_OK, NULL, data, size);
+    s_answer_parent(*(int *)hint, ERR_OK, NULL, data, size);
 }
 
 static void s_serve_one(kv_t *kv, int fd, const ask_t *ask)
@@ -113,15 +113,15 @@ static void s_serve_one(kv_t *kv, int fd, const ask_t *ask)
     case ASK_GET:
         code = kv_read(kv, ask->key, s_answer_value, &fd, &error);
         if (code)
-            s_answer(fd, code, &error, NULL, 0);
+            s_answer_parent(fd, code, &error, NULL, 0);
         return;
     case ASK_KEYS:
         code = kv_keys(kv, ask->key, &keys, &error);
-        s_answer(fd, code, &error, keys.items, keys.count * sizeof *keys.items);
+        s_answer_parent(fd, code, &error, keys.items, keys.count * sizeof *keys.items);
         kv_keys_fini(&keys);
         return;
     default:
-        s_answer(fd, ERR_OK, NULL, NULL, 0);
+        s_answer_parent(fd, ERR_OK, NULL, NULL, 0);
     }
 }
 
@@ -134,7 +134,7 @@ static _Noreturn void s_serve(kv_t *kv, int fd)
         err_code_t code = held ? ERR_OK : kv_lmdb_hold(kv, &error);
         held = held || !code;
         if (code)
-            s_answer(fd, code, &error, NULL, 0);
+            s_answer_parent(fd, code, &error, NULL, 0);
         else
             s_serve_one(kv, fd, &ask);
     }
@@ -148,7 +148,7 @@ static _Noreturn void s_child(const char *dir, int fd)
     err_t error = {.code = ERR_OK};
     kv_t *kv = NULL;
     err_code_t code = kv_lmdb_open(dir, &options, &kv, &error);
-    s_answer(fd, code, &error, NULL, 0);
+    s_answer_parent(fd, code, &error, NULL, 0);
     if (code)
         _exit(0);
     s_serve(kv, fd);
@@ -231,7 +231,8 @@ static err_code_t s_receive(kv_child_t *self, size_t unit_bytes, buf_t **ret_dat
     return ERR_OK;
 }
 
-static err_code_t s_ask(kv_child_t *self, ask_kind_t kind, const char *key, buf_t **ret_data, err_t *err)
+static err_code_t s_ask_child(kv_child_t *self, ask_kind_t kind, const char *key, buf_t **ret_data,
+                              err_t *err)
 {
     ask_t ask = {.kind = kind};
     if (self->dead.code)
@@ -245,10 +246,10 @@ static err_code_t s_ask(kv_child_t *self, ask_kind_t kind, const char *key, buf_
     return s_receive(self, kind == ASK_KEYS ? sizeof(kv_key_t) : 1, ret_data, err);
 }
 
-static err_code_t s_read(kv_t *base, const char *key, kv_visit_fn *visit, void *hint, err_t *err)
+static err_code_t s_read_child(kv_t *base, const char *key, kv_visit_fn *visit, void *hint, err_t *err)
 {
     buf_t *data = NULL;
-    err_code_t code = s_ask((kv_child_t *)base, ASK_GET, key, &data, err);
+    err_code_t code = s_ask_child((kv_child_t *)base, ASK_GET, key, &data, err);
     if (code)
         return code;
     visit(hint, buf_peek(data), buf_size(data));
@@ -256,10 +257,10 @@ static err_code_t s_read(kv_t *base, const char *key, kv_visit_fn *visit, void *
     return ERR_OK;
 }
 
-static err_code_t s_keys(kv_t *base, const char *prefix, kv_keys_t *keys, err_t *err)
+static err_code_t s_keys_child(kv_t *base, const char *prefix, kv_keys_t *keys, err_t *err)
 {
     buf_t *data = NULL;
-    err_code_t code = s_ask((kv_child_t *)base, ASK_KEYS, prefix, &data, err);
+    err_code_t code = s_ask_child((kv_child_t *)base, ASK_KEYS, prefix, &data, err);
     if (code)
         return code;
     const kv_key_t *items = buf_peek(data);
@@ -270,7 +271,7 @@ static err_code_t s_keys(kv_t *base, const char *prefix, kv_keys_t *keys, err_t 
     return code;
 }
 
-static void s_destroy(kv_t *base)
+static void s_destroy_child(kv_t *base)
 {
     kv_child_t *self = (kv_child_t *)base;
     if (self->fd >= 0) {
@@ -284,9 +285,9 @@ static void s_destroy(kv_t *base)
 }
 
 /* Read only: kv_begin never comes here. */
-static const kv_ops_t s_ops = {.destroy = s_destroy, .read = s_read, .keys = s_keys};
+static const kv_ops_t s_ops = {.destroy = s_destroy_child, .read = s_read_child, .keys = s_keys_child};
 
-static err_code_t s_start(kv_child_t *self, err_t *err)
+static err_code_t s_start_child(kv_child_t *self, err_t *err)
 {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
@@ -306,10 +307,10 @@ static err_code_t s_start(kv_child_t *self, err_t *err)
     return ERR_OK;
 }
 
-static err_code_t s_open(kv_child_t *self, err_t *err)
+static err_code_t s_open_child(kv_child_t *self, err_t *err)
 {
     buf_t *nothing = NULL;
-    err_code_t code = s_start(self, err);
+    err_code_t code = s_start_child(self, err);
     if (!code)
         code = s_receive(self, 1, &nothing, err);
     buf_destroy(&nothing);
@@ -329,9 +330,9 @@ err_code_t kv_child_open(const char *dir, kv_t **ret_self, err_t *err)
     self->base.read_only = true;
     atomic_init(&self->base.suspect, false);
     self->fd = -1;
-    err_code_t code = s_open(self, err);
+    err_code_t code = s_open_child(self, err);
     if (code)
-        s_destroy(&self->base);
+        s_destroy_child(&self->base);
     else
         *ret_self = &self->base;
     return code;
@@ -340,7 +341,7 @@ err_code_t kv_child_open(const char *dir, kv_t **ret_self, err_t *err)
 err_code_t kv_child_hold(kv_t *self, err_t *err)
 {
     buf_t *nothing = NULL;
-    err_code_t code = s_ask((kv_child_t *)self, ASK_HOLD, "", &nothing, err);
+    err_code_t code = s_ask_child((kv_child_t *)self, ASK_HOLD, "", &nothing, err);
     buf_destroy(&nothing);
     return code;
 }

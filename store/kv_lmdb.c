@@ -84,7 +84,7 @@ static err_code_t s_code_of(int rc)
     }
 }
 
-static err_code_t s_fail(const kv_lmdb_t *self, int rc, const char *what, err_t *err)
+static err_code_t s_fail_lmdb(const kv_lmdb_t *self, int rc, const char *what, err_t *err)
 {
     return err_set(err, s_code_of(rc), "%s %s: %s", what, self->dir, mdb_strerror(rc));
 }
@@ -104,7 +104,7 @@ static err_code_t s_fail_write(kv_lmdb_t *self, int rc, const char *what, uint64
 {
     if (rc == EIO && s_disk_full(self, size_bytes))
         rc = ENOSPC;
-    err_code_t code = s_fail(self, rc, what, err);
+    err_code_t code = s_fail_lmdb(self, rc, what, err);
     if (code == ERR_IO)
         atomic_store(&self->base.suspect, true);
     return code;
@@ -219,7 +219,7 @@ static void s_clear_readers(kv_lmdb_t *self)
     (void)rc; /* the next time it looks again */
 }
 
-static err_code_t s_begin(kv_t *base, kv_txn_t **ret_txn, err_t *err)
+static err_code_t s_begin_lmdb(kv_t *base, kv_txn_t **ret_txn, err_t *err)
 {
     kv_lmdb_t *kv = (kv_lmdb_t *)base;
     lmdb_txn_t *self = calloc(1, sizeof *self);
@@ -238,7 +238,7 @@ static err_code_t s_begin(kv_t *base, kv_txn_t **ret_txn, err_t *err)
     return ERR_OK;
 }
 
-static int s_apply(lmdb_txn_t *self, const op_t *op)
+static int s_apply_lmdb(lmdb_txn_t *self, const op_t *op)
 {
     MDB_dbi dbi = ((kv_lmdb_t *)self->base.kv)->dbi;
     MDB_val key = {strlen(op->key), (void *)(uintptr_t)op->key};
@@ -267,12 +267,12 @@ static int s_repeat(lmdb_txn_t *self)
         if (rc == 0)
             rc = mdb_txn_begin(kv->env, NULL, 0, &self->txn);
         for (size_t i = 0; i < self->count && rc == 0; i++)
-            rc = s_apply(self, &self->ops[i]);
+            rc = s_apply_lmdb(self, &self->ops[i]);
     }
     return rc;
 }
 
-static err_code_t s_write(lmdb_txn_t *self, const op_t *op, err_t *err)
+static err_code_t s_write_op(lmdb_txn_t *self, const op_t *op, err_t *err)
 {
     kv_lmdb_t *kv = (kv_lmdb_t *)self->base.kv;
     if (self->count == self->capacity) {
@@ -285,28 +285,28 @@ static err_code_t s_write(lmdb_txn_t *self, const op_t *op, err_t *err)
     }
     self->ops[self->count++] = *op;
     self->size_bytes += op->size;
-    int rc = s_apply(self, op);
+    int rc = s_apply_lmdb(self, op);
     if (rc == MDB_MAP_FULL)
         rc = s_repeat(self);
     return rc ? s_fail_write(kv, rc, "write", self->size_bytes, err) : ERR_OK;
 }
 
-static err_code_t s_put(kv_txn_t *base, const char *key, size_t size, kv_fill_fn *fill, void *hint,
-                        err_t *err)
+static err_code_t s_put_lmdb(kv_txn_t *base, const char *key, size_t size, kv_fill_fn *fill, void *hint,
+                             err_t *err)
 {
     op_t op = {.size = size, .fill = fill, .hint = hint};
     memcpy(op.key, key, strlen(key) + 1);
-    return s_write((lmdb_txn_t *)base, &op, err);
+    return s_write_op((lmdb_txn_t *)base, &op, err);
 }
 
-static err_code_t s_del(kv_txn_t *base, const char *key, err_t *err)
+static err_code_t s_del_lmdb(kv_txn_t *base, const char *key, err_t *err)
 {
     op_t op = {.fill = NULL};
     memcpy(op.key, key, strlen(key) + 1);
-    return s_write((lmdb_txn_t *)base, &op, err);
+    return s_write_op((lmdb_txn_t *)base, &op, err);
 }
 
-static err_code_t s_commit(kv_txn_t *base, err_t *err)
+static err_code_t s_commit_lmdb(kv_txn_t *base, err_t *err)
 {
     lmdb_txn_t *self = (lmdb_txn_t *)base;
     kv_lmdb_t *kv = (kv_lmdb_t *)base->kv;
@@ -331,14 +331,14 @@ static err_code_t s_commit(kv_txn_t *base, err_t *err)
     return code;
 }
 
-static void s_abort(kv_txn_t *base)
+static void s_abort_lmdb(kv_txn_t *base)
 {
     lmdb_txn_t *self = (lmdb_txn_t *)base;
     mdb_txn_abort(self->txn);
     s_txn_end(self);
 }
 
-static err_code_t s_sync(kv_t *base, err_t *err)
+static err_code_t s_sync_lmdb(kv_t *base, err_t *err)
 {
     kv_lmdb_t *self = (kv_lmdb_t *)base;
     int rc = mdb_env_sync(self->env, 1);
@@ -390,13 +390,13 @@ err_code_t kv_lmdb_hold(kv_t *base, err_t *err)
     CHECK(base->read_only && !self->held);
     int rc = s_read_begin(self, &txn);
     if (rc)
-        return s_fail(self, rc, "read", err);
+        return s_fail_lmdb(self, rc, "read", err);
     self->held = txn;
     pthread_rwlock_unlock(&self->remap);
     return ERR_OK;
 }
 
-static err_code_t s_read(kv_t *base, const char *key, kv_visit_fn *visit, void *hint, err_t *err)
+static err_code_t s_read_lmdb(kv_t *base, const char *key, kv_visit_fn *visit, void *hint, err_t *err)
 {
     kv_lmdb_t *self = (kv_lmdb_t *)base;
     MDB_val name = {strlen(key), (void *)(uintptr_t)key};
@@ -406,14 +406,14 @@ static err_code_t s_read(kv_t *base, const char *key, kv_visit_fn *visit, void *
         return err_set(err, ERR_NOT_FOUND, "%s: not stored", key);
     int rc = s_read_begin(self, &txn);
     if (rc)
-        return s_fail(self, rc, "read", err);
+        return s_fail_lmdb(self, rc, "read", err);
     rc = mdb_get(txn, self->dbi, &name, &value);
     if (rc == 0)
         visit(hint, value.mv_data, value.mv_size);
     s_read_end(self, txn);
     if (rc == MDB_NOTFOUND)
         return err_set(err, ERR_NOT_FOUND, "%s: not stored", key);
-    return rc ? s_fail(self, rc, "read", err) : ERR_OK;
+    return rc ? s_fail_lmdb(self, rc, "read", err) : ERR_OK;
 }
 
 static err_code_t s_walk(kv_lmdb_t *self, MDB_cursor *cursor, const char *prefix, kv_keys_t *keys, err_t *err)
@@ -427,19 +427,19 @@ static err_code_t s_walk(kv_lmdb_t *self, MDB_cursor *cursor, const char *prefix
             return code;
         rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
     }
-    return rc && rc != MDB_NOTFOUND ? s_fail(self, rc, "read", err) : ERR_OK;
+    return rc && rc != MDB_NOTFOUND ? s_fail_lmdb(self, rc, "read", err) : ERR_OK;
 }
 
-static err_code_t s_keys(kv_t *base, const char *prefix, kv_keys_t *keys, err_t *err)
+static err_code_t s_keys_lmdb(kv_t *base, const char *prefix, kv_keys_t *keys, err_t *err)
 {
     kv_lmdb_t *self = (kv_lmdb_t *)base;
     MDB_txn *txn = NULL;
     MDB_cursor *cursor = NULL;
     int rc = s_read_begin(self, &txn);
     if (rc)
-        return s_fail(self, rc, "read", err);
+        return s_fail_lmdb(self, rc, "read", err);
     rc = mdb_cursor_open(txn, self->dbi, &cursor);
-    err_code_t code = rc ? s_fail(self, rc, "read", err) : s_walk(self, cursor, prefix, keys, err);
+    err_code_t code = rc ? s_fail_lmdb(self, rc, "read", err) : s_walk(self, cursor, prefix, keys, err);
     if (cursor)
         mdb_cursor_close(cursor);
     s_read_end(self, txn);
@@ -448,7 +448,7 @@ static err_code_t s_keys(kv_t *base, const char *prefix, kv_keys_t *keys, err_t 
 
 /* ---- Opening ---- */
 
-static void s_destroy(kv_t *base)
+static void s_destroy_lmdb(kv_t *base)
 {
     kv_lmdb_t *self = (kv_lmdb_t *)base;
     mdb_txn_abort(self->held);
@@ -462,7 +462,8 @@ static void s_destroy(kv_t *base)
     free(self);
 }
 
-static const kv_ops_t s_ops = {s_destroy, s_begin, s_put, s_del, s_commit, s_abort, s_sync, s_read, s_keys};
+static const kv_ops_t s_ops = {s_destroy_lmdb, s_begin_lmdb, s_put_lmdb,  s_del_lmdb, s_commit_lmdb,
+                               s_abort_lmdb,   s_sync_lmdb,  s_read_lmdb, s_keys_lmdb};
 
 /* Before LMDB maps them: its lock file, which it writes through the map, and the first pages of a new
  * store. */
@@ -564,7 +565,7 @@ static err_code_t s_sync_names(const kv_lmdb_t *self, err_t *err)
     return code ? code : file_sync_dir(path, err);
 }
 
-static err_code_t s_open(kv_lmdb_t *self, const kv_lmdb_options_t *options, err_t *err)
+static err_code_t s_open_lmdb(kv_lmdb_t *self, const kv_lmdb_options_t *options, err_t *err)
 {
     err_code_t code = s_open_dir(self, err);
     if (code)
@@ -579,7 +580,7 @@ static err_code_t s_open(kv_lmdb_t *self, const kv_lmdb_options_t *options, err_
     if (rc == 0)
         rc = s_open_dbi(self);
     if (rc)
-        return s_fail(self, rc, "open", err);
+        return s_fail_lmdb(self, rc, "open", err);
     if (!options->read_only && options->durability == KV_DURABILITY_DISK)
         return s_sync_names(self, err);
     return ERR_OK;
@@ -614,9 +615,9 @@ err_code_t kv_lmdb_open(const char *dir, const kv_lmdb_options_t *options, kv_t 
     if (!self)
         return err_set(err, ERR_MEMORY, "open %s: no memory", dir);
     err_code_t code =
-        self->dir ? s_open(self, options, err) : err_set(err, ERR_MEMORY, "open %s: no memory", dir);
+        self->dir ? s_open_lmdb(self, options, err) : err_set(err, ERR_MEMORY, "open %s: no memory", dir);
     if (code)
-        s_destroy(&self->base);
+        s_destroy_lmdb(&self->base);
     else
         *ret_self = &self->base;
     return code;

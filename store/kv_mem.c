@@ -115,7 +115,7 @@ static err_code_t s_call(kv_mem_t *self, kv_mem_operation_t operation, err_t *er
     return code ? err_set(err, code, "injected fault") : ERR_OK;
 }
 
-static void s_destroy(kv_t *base)
+static void s_destroy_mem(kv_t *base)
 {
     kv_mem_t *self = (kv_mem_t *)base;
     s_table_fini(&self->table);
@@ -124,7 +124,7 @@ static void s_destroy(kv_t *base)
     free(self);
 }
 
-static err_code_t s_begin(kv_t *base, kv_txn_t **ret_txn, err_t *err)
+static err_code_t s_begin_mem(kv_t *base, kv_txn_t **ret_txn, err_t *err)
 {
     mem_txn_t *txn = calloc(1, sizeof *txn);
     if (!txn)
@@ -152,8 +152,8 @@ static err_code_t s_add_change(mem_txn_t *txn, const char *key, buf_t *value, er
     return ERR_OK;
 }
 
-static err_code_t s_put(kv_txn_t *base, const char *key, size_t size, kv_fill_fn *fill, void *hint,
-                        err_t *err)
+static err_code_t s_put_mem(kv_txn_t *base, const char *key, size_t size, kv_fill_fn *fill, void *hint,
+                            err_t *err)
 {
     mem_txn_t *txn = (mem_txn_t *)base;
     err_code_t code = s_call((kv_mem_t *)base->kv, KV_MEM_PUT, err);
@@ -169,12 +169,12 @@ static err_code_t s_put(kv_txn_t *base, const char *key, size_t size, kv_fill_fn
     return code;
 }
 
-static err_code_t s_del(kv_txn_t *base, const char *key, err_t *err)
+static err_code_t s_del_mem(kv_txn_t *base, const char *key, err_t *err)
 {
     return s_add_change((mem_txn_t *)base, key, NULL, err);
 }
 
-static err_code_t s_apply(kv_mem_t *self, const table_t *changes, err_t *err)
+static err_code_t s_apply_mem(kv_mem_t *self, const table_t *changes, err_t *err)
 {
     pthread_mutex_lock(&self->lock);
     bool room = s_table_reserve(&self->table, self->table.count + changes->count);
@@ -184,30 +184,30 @@ static err_code_t s_apply(kv_mem_t *self, const table_t *changes, err_t *err)
     return room ? ERR_OK : err_set(err, ERR_MEMORY, "no memory to commit");
 }
 
-static err_code_t s_sync(kv_t *base, err_t *err)
+static err_code_t s_sync_mem(kv_t *base, err_t *err)
 {
     return s_call((kv_mem_t *)base, KV_MEM_SYNC, err);
 }
 
-static err_code_t s_commit(kv_txn_t *base, err_t *err)
+static err_code_t s_commit_mem(kv_txn_t *base, err_t *err)
 {
     mem_txn_t *txn = (mem_txn_t *)base;
     kv_mem_t *self = (kv_mem_t *)base->kv;
     err_code_t code = s_call(self, KV_MEM_COMMIT, err);
     if (!code)
-        code = s_apply(self, &txn->changes, err);
+        code = s_apply_mem(self, &txn->changes, err);
     if (!code && self->durability == KV_DURABILITY_DISK)
-        code = s_sync(&self->base, err);
+        code = s_sync_mem(&self->base, err);
     s_end(txn);
     return code;
 }
 
-static void s_abort(kv_txn_t *base)
+static void s_abort_mem(kv_txn_t *base)
 {
     s_end((mem_txn_t *)base);
 }
 
-static err_code_t s_read(kv_t *base, const char *key, kv_visit_fn *visit, void *hint, err_t *err)
+static err_code_t s_read_mem(kv_t *base, const char *key, kv_visit_fn *visit, void *hint, err_t *err)
 {
     kv_mem_t *self = (kv_mem_t *)base;
     pthread_mutex_lock(&self->lock);
@@ -218,7 +218,7 @@ static err_code_t s_read(kv_t *base, const char *key, kv_visit_fn *visit, void *
     return entry ? ERR_OK : err_set(err, ERR_NOT_FOUND, "%s: not stored", key);
 }
 
-static err_code_t s_keys(kv_t *base, const char *prefix, kv_keys_t *keys, err_t *err)
+static err_code_t s_keys_mem(kv_t *base, const char *prefix, kv_keys_t *keys, err_t *err)
 {
     kv_mem_t *self = (kv_mem_t *)base;
     err_code_t code = ERR_OK;
@@ -233,7 +233,8 @@ static err_code_t s_keys(kv_t *base, const char *prefix, kv_keys_t *keys, err_t 
     return code;
 }
 
-static const kv_ops_t s_ops = {s_destroy, s_begin, s_put, s_del, s_commit, s_abort, s_sync, s_read, s_keys};
+static const kv_ops_t s_ops = {s_destroy_mem, s_begin_mem, s_put_mem,  s_del_mem, s_commit_mem,
+                               s_abort_mem,   s_sync_mem,  s_read_mem, s_keys_mem};
 
 kv_t *kv_mem_new(kv_durability_t durability)
 {

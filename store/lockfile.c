@@ -58,7 +58,7 @@ static err_code_t s_write_pid(int fd, const char *path, err_t *err)
     return ERR_OK;
 }
 
-static err_code_t s_take(int fd, const char *path, err_t *err)
+static err_code_t s_take_lock(int fd, const char *path, err_t *err)
 {
     struct flock lock = s_whole_file(F_WRLCK);
     if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
@@ -74,7 +74,7 @@ err_code_t lockfile_take(const char *path, int *ret_fd, err_t *err)
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return err_set(err, file_code_of(errno), "open %s: %s", path, strerror(errno));
-    err_code_t code = s_take(fd, path, err);
+    err_code_t code = s_take_lock(fd, path, err);
     if (code)
         close(fd);
     else

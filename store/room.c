@@ -21,7 +21,7 @@ static int s_allocate_ahead(int fd, size_t bytes)
     return errno;
 }
 
-static err_code_t s_take(const char *path, size_t bytes, allocate_fn *allocate, err_t *err)
+static err_code_t s_take_room(const char *path, size_t bytes, allocate_fn *allocate, err_t *err)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     int number = fd < 0 ? errno : EINTR;
@@ -37,10 +37,10 @@ static err_code_t s_take(const char *path, size_t bytes, allocate_fn *allocate, 
 
 err_code_t room_take(const char *path, size_t bytes, err_t *err)
 {
-    return s_take(path, bytes, s_allocate, err);
+    return s_take_room(path, bytes, s_allocate, err);
 }
 
 err_code_t room_take_ahead(const char *path, size_t bytes, err_t *err)
 {
-    return s_take(path, bytes, s_allocate_ahead, err);
+    return s_take_room(path, bytes, s_allocate_ahead, err);
 }

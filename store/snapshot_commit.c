@@ -278,7 +278,7 @@ static err_code_t s_delete_expired(snapshot_store_t *self, commit_t *commit, err
     return code;
 }
 
-static err_code_t s_write(snapshot_store_t *self, commit_t *commit, err_t *err)
+static err_code_t s_write_values(snapshot_store_t *self, commit_t *commit, err_t *err)
 {
     char key[KV_KEY_MAX + 1];
     err_code_t code = s_delete_garbage(self, err);
@@ -359,7 +359,7 @@ static err_code_t s_commit(snapshot_store_t *self, const snapshot_t *snapshot, e
     if (!code)
         code = s_reserve(self, &commit, err);
     if (!code) {
-        code = s_write(self, &commit, err);
+        code = s_write_values(self, &commit, err);
         if (code)
             s_note_failed(self, &commit);
         else

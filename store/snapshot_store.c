@@ -40,7 +40,7 @@ static err_code_t s_clean(snapshot_store_t *self, const kv_keys_t *pieces, const
     return code;
 }
 
-static err_code_t s_open(snapshot_store_t *self, err_t *err)
+static err_code_t s_open_store(snapshot_store_t *self, err_t *err)
 {
     kv_keys_t pieces = {0};
     number_set_t named = {0};
@@ -76,7 +76,7 @@ err_code_t snapshot_store_open(kv_t *kv, const snapshot_store_options_t *options
     pthread_mutex_init(&self->lock, NULL);
     atomic_init(&self->newest, 0);
     atomic_init(&self->written_bytes, 0);
-    err_code_t code = s_open(self, err);
+    err_code_t code = s_open_store(self, err);
     if (code) {
         snapshot_store_destroy(&self);
         return err_prefix(err, code, "open snapshots");

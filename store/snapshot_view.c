@@ -93,7 +93,7 @@ manifest_t *snapshot_view_find(const snapshot_view_t *self, uint64_t number)
     return NULL;
 }
 
-static int s_compare(const void *a, const void *b)
+static int s_compare_values(const void *a, const void *b)
 {
     const uint64_t *left = a, *right = b;
     return (*left > *right) - (*left < *right);
@@ -119,7 +119,7 @@ err_code_t snapshot_view_keys(const snapshot_view_t *self, size_t first, const m
         s_add_keys(&keys, &self->good[i]);
     if (extra)
         s_add_keys(&keys, extra);
-    qsort(keys.items, keys.count, sizeof *keys.items, s_compare);
+    qsort(keys.items, keys.count, sizeof *keys.items, s_compare_values);
     for (size_t i = 0; i < keys.count; i++) {
         if (unique == 0 || keys.items[unique - 1] != keys.items[i])
             keys.items[unique++] = keys.items[i];
@@ -131,7 +131,7 @@ err_code_t snapshot_view_keys(const snapshot_view_t *self, size_t first, const m
 
 bool number_set_has(const number_set_t *self, uint64_t number)
 {
-    return self->count && bsearch(&number, self->items, self->count, sizeof *self->items, s_compare);
+    return self->count && bsearch(&number, self->items, self->count, sizeof *self->items, s_compare_values);
 }
 
 void number_set_fini(number_set_t *self)

@@ -82,7 +82,7 @@ static err_code_t s_check_lost_job(const char *path, err_t *err)
 /* ---- Opening ---- */
 
 /* Before anything is created: is it there, and is it one? */
-static err_code_t s_look(statedir_t *self, err_t *err)
+static err_code_t s_look_at_dir(statedir_t *self, err_t *err)
 {
     char job[STATEDIR_PATH_MAX];
     struct stat status;
@@ -128,12 +128,12 @@ static err_code_t s_claim(statedir_t *self, const statedir_job_t *job, err_t *er
     return statedir_job_write(self->path, job, err);
 }
 
-static err_code_t s_open(statedir_t *self, const char *job_name, const char *digest, err_t *err)
+static err_code_t s_open_dir(statedir_t *self, const char *job_name, const char *digest, err_t *err)
 {
     statedir_job_t job;
     err_code_t code = statedir_job_fill(job_name, digest, &(statedir_run_t){.id = RUN_ID_NONE}, &job, err);
     if (!code)
-        code = s_look(self, err);
+        code = s_look_at_dir(self, err);
     if (!code)
         code = s_lock(self, err);
     return code ? code : s_claim(self, &job, err);
@@ -149,7 +149,7 @@ err_code_t statedir_open(const char *path, const char *job_name, const char *dig
     int length = snprintf(self->path, sizeof self->path, "%s", path);
     err_code_t code = length <= 0 || length >= STATEDIR_PATH_MAX
                           ? err_set(err, ERR_LIMIT, "state directory: the path is empty or too long")
-                          : s_open(self, job_name, digest, err);
+                          : s_open_dir(self, job_name, digest, err);
     if (code)
         statedir_close(&self);
     else

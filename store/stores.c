@@ -89,7 +89,7 @@ static store_place_t s_parse(const char *below)
     return other;
 }
 
-static err_code_t s_add(stores_t *self, const char *below, err_t *err)
+static err_code_t s_add_store(stores_t *self, const char *below, err_t *err)
 {
     store_place_t *items = realloc(self->items, (self->count + 1) * sizeof *items);
     if (!items)
@@ -123,7 +123,7 @@ static err_code_t s_walk(stores_t *self, const char *path, const char *below, in
         if (s_skipped(entry->d_name, depth))
             continue;
         if (!strcmp(entry->d_name, "data.mdb") && depth > 0)
-            code = s_add(self, below, err);
+            code = s_add_store(self, below, err);
         int length = snprintf(inner, sizeof inner, "%s/%s", path, entry->d_name);
         snprintf(inner_below, sizeof inner_below, "%s%s%s", below, *below ? "/" : "", entry->d_name);
         if (length >= (int)sizeof inner)
@@ -135,7 +135,7 @@ static err_code_t s_walk(stores_t *self, const char *path, const char *below, in
     return code;
 }
 
-static int s_compare(const void *a, const void *b)
+static int s_compare_stores(const void *a, const void *b)
 {
     const store_place_t *left = a, *right = b;
     int order = (left->kind > right->kind) - (left->kind < right->kind);
@@ -154,7 +154,7 @@ static err_code_t s_add_global(stores_t *self, const char *state_dir, err_t *err
     char path[STATEDIR_PATH_MAX + 32];
     struct stat status;
     snprintf(path, sizeof path, "%s/" STORES_GLOBAL "/data.mdb", state_dir);
-    return stat(path, &status) == 0 ? s_add(self, STORES_GLOBAL, err) : ERR_OK;
+    return stat(path, &status) == 0 ? s_add_store(self, STORES_GLOBAL, err) : ERR_OK;
 }
 
 err_code_t stores_find(const char *state_dir, stores_t *ret_stores, err_t *err)
@@ -164,7 +164,7 @@ err_code_t stores_find(const char *state_dir, stores_t *ret_stores, err_t *err)
     if (!code)
         code = s_add_global(&self, state_dir, err);
     if (self.count > 1)
-        qsort(self.items, self.count, sizeof *self.items, s_compare);
+        qsort(self.items, self.count, sizeof *self.items, s_compare_stores);
     if (code)
         stores_fini(&self);
     else

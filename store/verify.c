@@ -42,7 +42,7 @@ void verify_report_fini(verify_report_t *report)
     *report = (verify_report_t){0};
 }
 
-static err_code_t s_add(verify_report_t *report, const verify_problem_t *problem, err_t *err)
+static err_code_t s_add_problem(verify_report_t *report, const verify_problem_t *problem, err_t *err)
 {
     report->problem_total++;
     if (report->problem_count >= VERIFY_PROBLEMS_MAX)
@@ -93,7 +93,7 @@ static err_code_t s_value(verify_t *self, uint64_t number, const manifest_value_
         return ERR_OK;
     snprintf(text, sizeof text, "snapshot %" PRIu64 ": %s", number, why.text);
     verify_problem_t problem = s_problem(number, value->name, code, text);
-    return s_add(&self->report, &problem, err);
+    return s_add_problem(&self->report, &problem, err);
 }
 
 static err_code_t s_snapshot(verify_t *self, const manifest_t *manifest, err_t *err)
@@ -127,7 +127,7 @@ static err_code_t s_bad_manifest(verify_t *self, uint64_t number, err_t *err)
     verify_problem_t problem =
         s_problem(number, "", code ? code : ERR_CHECKSUM, code ? why.text : "manifest: unstable");
     self->report.snapshots++;
-    return s_add(&self->report, &problem, err);
+    return s_add_problem(&self->report, &problem, err);
 }
 
 static err_code_t s_orphans(verify_t *self, const snapshot_view_t *view, err_t *err)
@@ -192,7 +192,7 @@ static err_code_t s_verify_with(verify_t self, verify_fn *verify, verify_report_
     err_code_t code = verify(&self, err);
     if (code == ERR_MALFORMED || code == ERR_CHECKSUM) { /* the file below the snapshots */
         verify_problem_t problem = s_problem(0, "", code, err ? err->text : err_meaning(code));
-        code = s_add(&self.report, &problem, err);
+        code = s_add_problem(&self.report, &problem, err);
     }
     if (code)
         verify_report_fini(&self.report);
@@ -221,7 +221,7 @@ typedef struct {
     } is;
 } record_t;
 
-static void s_send(int fd, const record_t *record)
+static void s_send_record(int fd, const record_t *record)
 {
     const char *at = (const char *)record;
     size_t left = sizeof *record;
@@ -239,7 +239,7 @@ static void s_send(int fd, const record_t *record)
 static void s_send_progress(void *hint)
 {
     record_t record = {.kind = RECORD_PROGRESS};
-    s_send(*(int *)hint, &record);
+    s_send_record(*(int *)hint, &record);
 }
 
 static void s_send_report(int fd, verify_report_t *report)
@@ -247,17 +247,17 @@ static void s_send_report(int fd, verify_report_t *report)
     record_t record = {.kind = RECORD_PROBLEM};
     for (size_t i = 0; i < report->problem_count; i++) {
         record.is.problem = report->problems[i];
-        s_send(fd, &record);
+        s_send_record(fd, &record);
     }
     record = (record_t){.kind = RECORD_END, .is.report = *report};
     record.is.report.problems = NULL;
-    s_send(fd, &record);
+    s_send_record(fd, &record);
 }
 
 static void s_send_failed(int fd, const err_t *error)
 {
     record_t record = {.kind = RECORD_FAILED, .is.error = *error};
-    s_send(fd, &record);
+    s_send_record(fd, &record);
 }
 
 /* LMDB reports damage to standard error before it gives up; the parent says it in one line instead. */
@@ -334,7 +334,7 @@ static err_code_t s_take_failed(verify_report_t *report, const err_t *why, err_t
         why->code == ERR_IN_USE || why->code == ERR_FULL)
         return err_set(err, why->code, "%s", why->text);
     verify_problem_t problem = s_problem(0, "", why->code, why->text);
-    return s_add(report, &problem, err);
+    return s_add_problem(report, &problem, err);
 }
 
 /* Reads what the child says; *ret_ended: it said all. */
@@ -344,7 +344,7 @@ static err_code_t s_listen(int fd, verify_report_t *report, bool *ret_ended, boo
     while (s_receive(fd, &record, ret_hung)) {
         err_code_t code = ERR_OK;
         if (record.kind == RECORD_PROBLEM)
-            code = s_add(report, &record.is.problem, err);
+            code = s_add_problem(report, &record.is.problem, err);
         *ret_ended = record.kind == RECORD_END || record.kind == RECORD_FAILED;
         if (record.kind == RECORD_END)
             return s_take_end(report, &record);
@@ -368,7 +368,7 @@ static err_code_t s_add_killed(const char *dir, int status, verify_report_t *rep
     verify_problem_t problem = s_problem(0, "", ERR_MALFORMED, text);
     report->killed = true;
     report->newest_good = 0;
-    return s_add(report, &problem, err);
+    return s_add_problem(report, &problem, err);
 }
 
 static err_code_t s_parent(const char *dir, pid_t child, int fd, verify_report_t *ret_report, bool *ret_hung,

@@ -29,7 +29,7 @@ static int64_t s_now_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-static writer_result_t s_write(writer_t *self, const snapshot_t *snapshot)
+static writer_result_t s_write_snapshot(writer_t *self, const snapshot_t *snapshot)
 {
     writer_result_t result = {.id = snapshot->id, .error = {.code = ERR_OK}};
     uint64_t before = snapshot_store_bytes_written(self->store);
@@ -49,7 +49,7 @@ static void s_signal(writer_t *self)
         ;
 }
 
-static void *s_run(void *argument)
+static void *s_run_writer(void *argument)
 {
     writer_t *self = argument;
     pthread_mutex_lock(&self->lock);
@@ -60,7 +60,7 @@ static void *s_run(void *argument)
         }
         snapshot_t *snapshot = self->snapshot;
         pthread_mutex_unlock(&self->lock);
-        writer_result_t result = s_write(self, snapshot);
+        writer_result_t result = s_write_snapshot(self, snapshot);
         snapshot_destroy(&snapshot); /* before the result is seen: its buffers are the owner's alone again */
         pthread_mutex_lock(&self->lock);
         self->snapshot = NULL;
@@ -73,12 +73,12 @@ static void *s_run(void *argument)
 }
 
 /* The thread takes no signals: they belong to the threads that wait for them. */
-static int s_start(writer_t *self)
+static int s_start_writer(writer_t *self)
 {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&self->thread, NULL, s_run, self);
+    int rc = pthread_create(&self->thread, NULL, s_run_writer, self);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return rc;
 }
@@ -93,7 +93,7 @@ err_code_t writer_new(snapshot_store_t *store, writer_t **ret_self, err_t *err)
     pthread_mutex_init(&self->lock, NULL);
     pthread_cond_init(&self->changed, NULL);
     self->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    int rc = self->fd < 0 ? errno : s_start(self);
+    int rc = self->fd < 0 ? errno : s_start_writer(self);
     if (rc) {
         writer_destroy(&self);
         return err_set(err, ERR_LIMIT, "background writer: %s", strerror(rc));

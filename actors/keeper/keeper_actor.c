@@ -118,7 +118,7 @@ static err_code_t s_find_held(keeper_hint_t *self, size_t region, uint32_t shard
     return rc;
 }
 
-static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
+static err_code_t s_open_keeper(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
 {
     keeper_hint_t *self = hint;
     self->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -251,7 +251,7 @@ static void s_remove_older(const keeper_hint_t *self, const place_t *place)
 
 /* ---- jobs ---- */
 
-static void s_store(keeper_hint_t *self, keeper_job_t *job, int64_t now_us)
+static void s_store_copy(keeper_hint_t *self, keeper_job_t *job, int64_t now_us)
 {
     err_t err = {0};
     place_t *place = s_place(self, job->region, job->shard);
@@ -296,7 +296,7 @@ static err_code_t s_load_closed(const keeper_hint_t *self, keeper_job_t *job, er
     return rc;
 }
 
-static void s_load(keeper_hint_t *self, keeper_job_t *job, int64_t now_us)
+static void s_load_copy(keeper_hint_t *self, keeper_job_t *job, int64_t now_us)
 {
     err_t err = {0};
     place_t *place = s_place(self, job->region, job->shard);
@@ -338,7 +338,7 @@ static void s_log_refused(keeper_hint_t *self)
     log_event(LEVEL_WARN, self->name, "refused", "reason=\"%s\"; waiting for another", reason);
 }
 
-static int64_t s_work(void *hint, void *core, int64_t now_us)
+static int64_t s_work_keeper(void *hint, void *core, int64_t now_us)
 {
     (void)core;
     keeper_hint_t *self = hint;
@@ -346,23 +346,23 @@ static int64_t s_work(void *hint, void *core, int64_t now_us)
     s_take_results(self, now_us);
     while (keeper_core_take_job(self->core, &job)) {
         if (job.verb == KEEPER_STORE)
-            s_store(self, &job, now_us);
+            s_store_copy(self, &job, now_us);
         else if (job.verb == KEEPER_SEAL)
             s_seal(self, &job, now_us);
         else
-            s_load(self, &job, now_us);
+            s_load_copy(self, &job, now_us);
     }
     s_log_refused(self);
     return ROLE_NEVER;
 }
 
-static int s_fd(void *hint)
+static int s_fd_keeper(void *hint)
 {
     const keeper_hint_t *self = hint;
     return self->epoll_fd;
 }
 
-static void s_close(void *hint)
+static void s_close_keeper(void *hint)
 {
     keeper_hint_t *self = hint;
     for (size_t i = 0; i < self->place_count; i++)
@@ -375,7 +375,8 @@ static void s_close(void *hint)
 
 void keeper_actor_fill(const keeper_actor_t *self, shell_spec_t *spec)
 {
-    static const shell_ops_t ops = {.open = s_open, .work = s_work, .fd = s_fd, .close = s_close};
+    static const shell_ops_t ops = {
+        .open = s_open_keeper, .work = s_work_keeper, .fd = s_fd_keeper, .close = s_close_keeper};
     keeper_hint_t *hint = calloc(1, sizeof *hint);
     CHECK(hint);
     hint->with = *self;

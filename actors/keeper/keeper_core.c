@@ -278,7 +278,7 @@ static int64_t s_status_due(const void *core)
     return ((const keeper_core_t *)core)->status_us;
 }
 
-static void s_status(void *core, int64_t now_us)
+static void s_say_status_keeper(void *core, int64_t now_us)
 {
     keeper_core_t *self = core;
     const char *waits_for = s_waits_for(self);
@@ -302,7 +302,7 @@ static void s_dispatch(keeper_core_t *self, const message_t *m)
     keeper_entry_t *entry = NULL;
     switch (m->kind) {
     case KIND_snapshot_offer:
-        if (m->snapshot_offer.number && !m->snapshot_offer.entry &&
+        if (m->snapshot_offer.number && !m->snapshot_offer.newcomer &&
             (entry = s_entry(self, m->snapshot_offer.region, m->snapshot_offer.shard)))
             keeper_offer(self, entry, m);
         break;
@@ -365,10 +365,10 @@ static void s_transfer(void *core, int64_t now_us)
     }
 }
 
-static const timer_row_t s_timers[] = {{s_transfer_due, s_transfer}, {s_status_due, s_status}};
+static const timer_row_t s_timers[] = {{s_transfer_due, s_transfer}, {s_status_due, s_say_status_keeper}};
 #define TIMERS (sizeof s_timers / sizeof *s_timers)
 
-static void s_tick(void *core, int64_t now_us)
+static void s_tick_keeper(void *core, int64_t now_us)
 {
     keeper_core_t *self = core;
     self->base.now_us = now_us;
@@ -396,10 +396,10 @@ static void s_message_in(void *core, message_t **message_p, int64_t now_us)
         s_dispatch(self, *message_p);
     message_destroy(message_p);
     if (now_us >= self->status_us)
-        s_tick(self, now_us);
+        s_tick_keeper(self, now_us);
 }
 
-static int64_t s_due(const void *core)
+static int64_t s_due_keeper(const void *core)
 {
     const keeper_core_t *self = core;
     if (self->base.finished)
@@ -407,7 +407,7 @@ static int64_t s_due(const void *core)
     return timers_due(s_timers, TIMERS, self);
 }
 
-static void s_destroy(void **core_p)
+static void s_destroy_keeper(void **core_p)
 {
     keeper_core_t *self = *core_p;
     *core_p = NULL;
@@ -426,11 +426,11 @@ static void s_destroy(void **core_p)
 const role_t keeper_role = {
     .name = "keeper",
     .message = s_message_in,
-    .tick = s_tick,
-    .due = s_due,
+    .tick = s_tick_keeper,
+    .due = s_due_keeper,
     .outbox = core_outbox,
     .finished = core_finished,
-    .destroy = s_destroy,
+    .destroy = s_destroy_keeper,
 };
 
 keeper_core_t *keeper_core_new(const keeper_spec_t *spec)

@@ -99,7 +99,7 @@ static uint64_t s_bytes_in_hand(const keeper_core_t *self)
     return sum;
 }
 
-static void s_begin(keeper_core_t *self, keeper_entry_t *entry, const message_t *offer)
+static void s_begin_taking(keeper_core_t *self, keeper_entry_t *entry, const message_t *offer)
 {
     const snapshot_offer_t_ *what = &offer->snapshot_offer;
     err_t why = {0};
@@ -146,11 +146,11 @@ void keeper_offer(keeper_core_t *self, keeper_entry_t *entry, const message_t *o
             return;
         }
         keeper_drop_taker(self, entry);
-        s_begin(self, entry, offer);
+        s_begin_taking(self, entry, offer);
     } else if (!entry->taker || incarnation_compare(what->incarnation, what->number,
                                                     entry->offered_incarnation, entry->offered_number) > 0) {
         keeper_drop_taker(self, entry);
-        s_begin(self, entry, offer);
+        s_begin_taking(self, entry, offer);
     }
 }
 

@@ -89,7 +89,7 @@ const snapshot_id_t *giver_id(const giver_t *self)
     return &self->id;
 }
 
-void giver_offer(const giver_t *self, const char *to, uint64_t entry, outbox_t *outbox)
+void giver_offer(const giver_t *self, const char *to, uint64_t newcomer, outbox_t *outbox)
 {
     message_t *m = message_new(KIND_snapshot_offer, to, self->name);
     m->incarnation = self->incarnation;
@@ -101,11 +101,11 @@ void giver_offer(const giver_t *self, const char *to, uint64_t entry, outbox_t *
     m->snapshot_offer.manifest_bytes = buf_size(self->bufs[0]);
     m->snapshot_offer.manifest_checksum = self->manifest_checksum;
     m->snapshot_offer.total_bytes = self->total_bytes;
-    m->snapshot_offer.entry = entry;
+    m->snapshot_offer.newcomer = newcomer;
     outbox_add(outbox, &m);
 }
 
-static message_t *s_answer(const message_t *fetch, const char *name, uint64_t incarnation)
+static message_t *s_answer_fetch(const message_t *fetch, const char *name, uint64_t incarnation)
 {
     message_t *m = message_new(KIND_snapshot_piece, fetch->from, name);
     m->incarnation = incarnation;
@@ -120,7 +120,7 @@ static message_t *s_answer(const message_t *fetch, const char *name, uint64_t in
 
 void giver_refuse(const message_t *fetch, const char *name, uint64_t incarnation, outbox_t *outbox)
 {
-    message_t *m = s_answer(fetch, name, incarnation);
+    message_t *m = s_answer_fetch(fetch, name, incarnation);
     m->snapshot_piece.code = ERR_NOT_FOUND;
     outbox_add(outbox, &m);
 }
@@ -142,7 +142,7 @@ void giver_serve(const giver_t *self, const message_t *fetch, outbox_t *outbox)
         giver_offer(self, fetch->from, 0, outbox);
         return;
     }
-    message_t *m = s_answer(fetch, self->name, self->incarnation);
+    message_t *m = s_answer_fetch(fetch, self->name, self->incarnation);
     size_t size = want->value < self->count ? buf_size(self->bufs[want->value]) : 0;
     if (want->length > MESSAGE_CHUNK_BYTES || want->offset >= size || want->length > size - want->offset) {
         m->snapshot_piece.code = ERR_LIMIT;
@@ -299,7 +299,7 @@ bool taker_follow(taker_t *self, const message_t *offer)
 /* ---- asking ---- */
 
 /* Where a piece lies: by bisection over the values' first pieces; those without pieces are passed over. */
-static wanted_t *s_find(const taker_t *self, uint64_t piece)
+static wanted_t *s_find_wanted(const taker_t *self, uint64_t piece)
 {
     size_t low = 0, high = self->count;
     while (high - low > 1) {
@@ -334,9 +334,9 @@ static bool s_may_ask(const taker_t *self)
     return self->spec.rate_bytes_per_s == 0 || self->credit_bytes >= 0;
 }
 
-static void s_ask(taker_t *self, ask_t *ask, int64_t now_us, outbox_t *outbox)
+static void s_ask_piece(taker_t *self, ask_t *ask, int64_t now_us, outbox_t *outbox)
 {
-    const wanted_t *value = s_find(self, ask->piece);
+    const wanted_t *value = s_find_wanted(self, ask->piece);
     message_t *m = message_new(KIND_snapshot_fetch, self->from, self->name);
     m->incarnation = self->spec.incarnation;
     message_set_name(m->snapshot_fetch.region, self->offer.region);
@@ -365,14 +365,14 @@ void taker_tick(taker_t *self, int64_t now_us, outbox_t *outbox)
     s_earn(self, now_us);
     for (size_t i = 0; i < self->ask_count && s_may_ask(self); i++) {
         if (s_overdue(&self->asks[i], now_us))
-            s_ask(self, &self->asks[i], now_us, outbox);
+            s_ask_piece(self, &self->asks[i], now_us, outbox);
     }
     while (self->next < self->pieces && self->ask_count < self->spec.window && s_may_ask(self)) {
         ask_t *ask = &self->asks[self->ask_count++];
         *ask = (ask_t){.piece = self->next++,
                        .patience = backoff_of(self->spec.patience_us,
                                               TRANSFER_PATIENCE_GROWTH * self->spec.patience_us)};
-        s_ask(self, ask, now_us, outbox);
+        s_ask_piece(self, ask, now_us, outbox);
     }
 }
 
@@ -399,7 +399,7 @@ void taker_set_rate(taker_t *self, uint64_t rate_bytes_per_s)
 
 /* ---- what comes ---- */
 
-static taker_state_t s_end(taker_t *self, taker_state_t state)
+static taker_state_t s_end_taking(taker_t *self, taker_state_t state)
 {
     self->state = state;
     return state;
@@ -453,29 +453,30 @@ static ask_t *s_asked(taker_t *self, const snapshot_piece_t_ *piece)
         return NULL;
     uint64_t number = self->values[piece->value].first + piece->offset / self->spec.piece_bytes;
     for (size_t i = 0; i < self->ask_count; i++) {
-        if (self->asks[i].piece == number && s_find(self, number) == &self->values[piece->value])
+        if (self->asks[i].piece == number && s_find_wanted(self, number) == &self->values[piece->value])
             return &self->asks[i];
     }
     return NULL;
 }
 
 /* Puts an asked piece into its place; what the value's last piece brings to light is the answer. */
-static taker_state_t s_put(taker_t *self, ask_t *ask, const message_t *m, err_t *err)
+static taker_state_t s_put_piece(taker_t *self, ask_t *ask, const message_t *m, err_t *err)
 {
-    wanted_t *value = s_find(self, ask->piece);
+    wanted_t *value = s_find_wanted(self, ask->piece);
     size_t size = s_piece_size(self, value, ask->piece);
     memcpy((char *)buf_data(value->buf) + m->snapshot_piece.offset, slice_peek(&m->data), size);
     *ask = self->asks[--self->ask_count];
     self->have_bytes += size;
     self->missing--;
     if (--value->missing == 0 && s_value_whole(self, value, err))
-        return s_end(self, TAKER_BAD);
-    return self->missing ? TAKER_RUNS : s_end(self, TAKER_WHOLE);
+        return s_end_taking(self, TAKER_BAD);
+    return self->missing ? TAKER_RUNS : s_end_taking(self, TAKER_WHOLE);
 }
 
 static bool s_right(const taker_t *self, const ask_t *ask, const message_t *m)
 {
-    return m->data.buf && m->data.size_bytes == s_piece_size(self, s_find(self, ask->piece), ask->piece) &&
+    return m->data.buf &&
+           m->data.size_bytes == s_piece_size(self, s_find_wanted(self, ask->piece), ask->piece) &&
            hash_checksum(slice_peek(&m->data), m->data.size_bytes) == m->snapshot_piece.checksum;
 }
 
@@ -485,19 +486,19 @@ taker_state_t taker_piece(taker_t *self, const message_t *m, int64_t now_us, out
         return self->state;
     if (m->snapshot_piece.code) {
         err_set(err, ERR_NOT_FOUND, "%s has it no longer", self->from);
-        return s_end(self, TAKER_GONE);
+        return s_end_taking(self, TAKER_GONE);
     }
     ask_t *ask = s_asked(self, &m->snapshot_piece);
     if (!ask)
         return TAKER_RUNS; /* here already */
     if (s_right(self, ask, m)) {
         self->progress_us = now_us;
-        s_put(self, ask, m, err);
+        s_put_piece(self, ask, m, err);
     } else if (++ask->damaged < TRANSFER_DAMAGED_MAX) {
         backoff_reset(&ask->patience);
     } else {
         err_set(err, ERR_CHECKSUM, "a piece came damaged %d times", TRANSFER_DAMAGED_MAX);
-        s_end(self, TAKER_BAD);
+        s_end_taking(self, TAKER_BAD);
     }
     taker_tick(self, now_us, outbox);
     return self->state;

@@ -1,7 +1,7 @@
 /* transfer - a snapshot on its way from who has it to who wants it: offered, fetched piece by piece, verified
  * as a whole.
  *
- * Why      keepers, welcomes and repairs move the same thing. The taker asks for every piece, so it alone
+ * Why      keepers, newcomers and repairs move the same thing. The taker asks for every piece, so it alone
  *          sets the pace, a lost piece is asked for again, and a transfer that was cut goes on where it
  *          stood.
  * How      value 0 is the manifest as store/manifest.h encodes it; value i is the manifest's value i - 1.
@@ -35,8 +35,8 @@ MUST_USE err_code_t giver_new(const snapshot_t *snapshot, const char *region, ui
 void giver_destroy(giver_t **self_p);
 const snapshot_id_t *giver_id(const giver_t *self); /* borrowed */
 
-/* Offers it to an actor; `entry` as in the message. */
-void giver_offer(const giver_t *self, const char *to, uint64_t entry, outbox_t *outbox);
+/* Offers it to an actor; `newcomer` as in the message. */
+void giver_offer(const giver_t *self, const char *to, uint64_t newcomer, outbox_t *outbox);
 
 /* Answers one snapshot_fetch with one snapshot_piece, or of length 0 with the offer; with code ERR_NOT_FOUND
  * when it is of another snapshot, ERR_LIMIT when there are no such bytes. */

@@ -77,7 +77,7 @@ dispatch_verdict_t dispatch_judge(const dispatch_t *table, const dispatch_self_t
         bool allowed = row->senders & sender;
         if (allowed && (row->phases & DISPATCH_IN(phase))) {
             *ret_row = row;
-            return DISPATCH_TAKEN;
+            return DISPATCH_ACCEPTED;
         }
         if (allowed || verdict == DISPATCH_FOREIGN)
             verdict = allowed ? DISPATCH_EARLY : DISPATCH_DENIED;

@@ -58,7 +58,7 @@ typedef struct {
 
 typedef enum {
     /* no row: it is not for this role */
-    DISPATCH_TAKEN,
+    DISPATCH_ACCEPTED,
     DISPATCH_FOREIGN,
     DISPATCH_DENIED, /* rows, but not for this sender */
     DISPATCH_STALE,  /* of a scheduler that has a successor */
@@ -68,7 +68,7 @@ typedef enum {
 /* The fate of a message.
  *
  *   inout  newest   of who is obeyed, the newest incarnation that was heard; raised by what it says
- *   out    ret_row  the row that takes it; set with DISPATCH_TAKEN alone
+ *   out    ret_row  the row that takes it; set with DISPATCH_ACCEPTED alone
  */
 dispatch_verdict_t dispatch_judge(const dispatch_t *table, const dispatch_self_t *self,
                                   const message_t *message, unsigned phase, uint64_t *newest,

@@ -240,7 +240,7 @@ static void s_failpoint_sent(const shell_t *self, message_kind_t kind)
 #endif
 
 /* Hands everything the core wants sent to the link; returns whether there was anything. */
-static bool s_send(shell_t *self)
+static bool s_send_outbox(shell_t *self)
 {
     outbox_t *outbox = self->spec.role->outbox(self->core);
     message_t *message;
@@ -270,7 +270,7 @@ static int64_t s_turn(shell_t *self, bool *ret_traffic)
         if (due_us <= now_us)
             *ret_traffic = true;
     }
-    *ret_traffic |= s_send(self);
+    *ret_traffic |= s_send_outbox(self);
     return timer_first(due_us, timer_first(role->due(self->core), shell_link_due(self->link)));
 }
 
@@ -319,7 +319,7 @@ static bool s_spin(shell_t *self)
     return false;
 }
 
-static void s_loop(shell_t *self, zsock_t *pipe)
+static void s_loop_shell(shell_t *self, zsock_t *pipe)
 {
     int64_t look_us = 0;
     while (!self->quit) {
@@ -353,7 +353,7 @@ static void s_outcome(shell_t *self, err_t *ret_failure)
         ret_failure->code = self->spec.ops->failure(self->spec.hint, self->core, ret_failure);
 }
 
-static void s_run(shell_t *self, zsock_t *pipe)
+static void s_run_shell(shell_t *self, zsock_t *pipe)
 {
     err_t failure = {0};
     failure.code = self->spec.ops->open(self->spec.hint, &self->spec.incarnation, &self->core, &failure);
@@ -361,7 +361,7 @@ static void s_run(shell_t *self, zsock_t *pipe)
         self->link = shell_link_new(self->name, self->spec.incarnation, self->spec.run, self->spec.find,
                                     self->spec.find_hint);
         s_set_state(self, SHELL_READY, NULL);
-        s_loop(self, pipe);
+        s_loop_shell(self, pipe);
         if (self->spec.ops->halt)
             self->spec.ops->halt(self->spec.hint);
         s_outcome(self, &failure);
@@ -378,7 +378,7 @@ static void s_actor(zsock_t *pipe, void *args)
 {
     shell_t *self = args;
     zsock_signal(pipe, 0);
-    s_run(self, pipe);
+    s_run_shell(self, pipe);
     while (!self->terminated) /* the owner ends it: who writes into a pipe without a reader hangs */
         s_read_pipe(self, pipe);
 }

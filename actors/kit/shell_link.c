@@ -61,7 +61,7 @@ shell_link_t *shell_link_new(const char *name, uint64_t incarnation, uint64_t ru
     return self;
 }
 
-static void s_close(shell_link_t *self, int linger_ms)
+static void s_close_link(shell_link_t *self, int linger_ms)
 {
     if (self->socket)
         zsock_set_linger(self->socket, linger_ms);
@@ -75,7 +75,7 @@ void shell_link_destroy(shell_link_t **self_p, bool flush)
     *self_p = NULL;
     if (!self)
         return;
-    s_close(self, flush ? LINK_LINGER_MS : 0);
+    s_close_link(self, flush ? LINK_LINGER_MS : 0);
     reach_destroy(&self->trial);
     outbox_fini(&self->held);
     free(self);
@@ -99,7 +99,7 @@ static err_code_t s_connect(shell_link_t *self, int64_t now_us, err_t *err)
     if (zmq_connect(zsock_resolve(self->socket), self->endpoint)) {
         err_code_t rc =
             err_set(err, ERR_UNREACHABLE, "connect to %s: %s", self->endpoint, zmq_strerror(errno));
-        s_close(self, 0);
+        s_close_link(self, 0);
         return rc;
     }
     self->heard_us = now_us;
@@ -131,7 +131,7 @@ static void s_search(shell_link_t *self, int64_t now_us)
 
 /* A broker that was started again is elsewhere, unless its address is fixed: the old socket would never
  * find it. */
-static void s_look(shell_link_t *self, int64_t now_us)
+static void s_look_at_link(shell_link_t *self, int64_t now_us)
 {
     char endpoint[TOPOLOGY_TEXT_MAX];
     if (now_us < self->look_us)
@@ -141,7 +141,7 @@ static void s_look(shell_link_t *self, int64_t now_us)
         return;
     log_event(LEVEL_INFO, self->name, "broker_moved", "from=%s to=%s; connecting anew", self->endpoint,
               endpoint);
-    s_close(self, 0);
+    s_close_link(self, 0);
     self->search_us = 0;
 }
 
@@ -154,7 +154,7 @@ static void s_check_silence(shell_link_t *self, int64_t now_us)
         self->trial = reach_begin(self->endpoint);
         self->silent_us = self->heard_us;
     }
-    s_close(self, 0);
+    s_close_link(self, 0);
     self->search_us = 0;
 }
 
@@ -202,7 +202,7 @@ void shell_link_tick(shell_link_t *self, int64_t now_us)
         s_check_silence(self, now_us);
     s_tell_silence(self, now_us);
     if (self->socket)
-        s_look(self, now_us);
+        s_look_at_link(self, now_us);
     if (!self->socket)
         s_search(self, now_us);
     if (self->socket)

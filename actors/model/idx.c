@@ -321,7 +321,7 @@ static void s_dot(char *name)
 }
 
 /* The file by any of its names. */
-static err_code_t s_find(const char *dir, const char *name, found_t *ret, err_t *err)
+static err_code_t s_find_file(const char *dir, const char *name, found_t *ret, err_t *err)
 {
     static const struct {
         bool dotted;
@@ -354,7 +354,7 @@ err_code_t idx_open(const char *dir, const char *name, const char *cache_dir, si
 {
     CHECK(rank >= 1 && rank <= IDX_RANK_MAX);
     found_t found;
-    err_code_t code = s_find(dir, name, &found, err);
+    err_code_t code = s_find_file(dir, name, &found, err);
     if (code)
         return code;
     return found.packed ? s_open_packed(found.path, name, cache_dir, &found.status, rank, ret_self, err)
@@ -391,7 +391,7 @@ err_code_t idx_look(const char *dir, const char *name, size_t rank, bool thoroug
     CHECK(rank >= 1 && rank <= IDX_RANK_MAX);
     found_t found;
     idx_t idx = {0};
-    err_code_t code = s_find(dir, name, &found, err);
+    err_code_t code = s_find_file(dir, name, &found, err);
     if (!code)
         code = found.packed ? s_look_packed(found.path, rank, thorough, &idx, err)
                             : s_map(found.path, rank, &idx, err);

@@ -60,7 +60,7 @@ static const char *s_verdict(kernel_verdict_t verdict)
     return verdict == KERNEL_RIGHT ? "checked" : verdict == KERNEL_WRONG ? "computes wrong" : "crashes";
 }
 
-static void s_take(kernel_t *kernel, const char *name, const char *why, const processor_t *processor)
+static void s_take_kernel(kernel_t *kernel, const char *name, const char *why, const processor_t *processor)
 {
     snprintf(kernel->name, sizeof kernel->name, "%s", name);
     snprintf(kernel->why, sizeof kernel->why, "%s, on %s family %u model %u with %s", why,
@@ -82,7 +82,7 @@ static err_code_t s_keep_own(const processor_t *processor, const char *own, kern
                  s_verdict(verdict));
     else
         snprintf(why, sizeof why, "set by " BLAS_KERNEL_VARIABLE ", %s", s_verdict(verdict));
-    s_take(kernel, name, why, processor);
+    s_take_kernel(kernel, name, why, processor);
     return ERR_OK;
 }
 
@@ -101,7 +101,7 @@ static err_code_t s_search(const processor_t *processor, const char *rejected, k
             continue;
         snprintf(why, sizeof why, "checked; OpenBLAS would take %s, which %s", rejected[0] ? rejected : "one",
                  verdict == KERNEL_RIGHT ? "is older than the processor" : s_verdict(verdict));
-        s_take(kernel, name, why, processor);
+        s_take_kernel(kernel, name, why, processor);
         return ERR_OK;
     }
     if (verdict != KERNEL_RIGHT)
@@ -109,7 +109,7 @@ static err_code_t s_search(const processor_t *processor, const char *rejected, k
                        "no kernel of OpenBLAS computes right on this processor (its own choice, %s, %s); "
                        "install another version of OpenBLAS",
                        rejected[0] ? rejected : "unknown", s_verdict(verdict));
-    s_take(kernel, rejected, "chosen by OpenBLAS, checked, and nothing better is right", processor);
+    s_take_kernel(kernel, rejected, "chosen by OpenBLAS, checked, and nothing better is right", processor);
     return ERR_OK;
 }
 
@@ -123,7 +123,7 @@ err_code_t kernel_choose(const processor_t *processor, const char *own, kernel_t
     kernel_verdict_t verdict = try(hint, NULL, name);
     if (verdict != KERNEL_RIGHT || (processor->level && s_level_of(name) < processor->level))
         return s_search(processor, name, verdict, try, hint, ret_kernel, err);
-    s_take(ret_kernel, name, "chosen by OpenBLAS, checked", processor);
+    s_take_kernel(ret_kernel, name, "chosen by OpenBLAS, checked", processor);
     return ERR_OK;
 }
 

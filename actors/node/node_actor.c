@@ -50,7 +50,7 @@ uint64_t node_cores(const topology_region_t *region, const char *offer)
     return cores > 0 ? (uint64_t)cores : 1;
 }
 
-static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
+static err_code_t s_open_node(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
 {
     node_hint_t *self = hint;
     const node_host_t *with = &self->with;
@@ -99,7 +99,7 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
     return rc;
 }
 
-static void s_close(void *hint)
+static void s_close_node(void *hint)
 {
     node_hint_t *self = hint;
     self->ops->close(&self->hosting);
@@ -108,7 +108,7 @@ static void s_close(void *hint)
 
 /* ---- hosted actors ---- */
 
-static void s_tell(node_hint_t *self, const hosting_event_t *event, int64_t now_us)
+static void s_tell_core(node_hint_t *self, const hosting_event_t *event, int64_t now_us)
 {
     if (!event->ended) {
         node_core_ready(self->core, event->actor, event->incarnation, now_us);
@@ -136,7 +136,7 @@ static void s_command(node_hint_t *self, const node_command_t *command, int64_t 
 }
 
 /* News of actors lead to commands, and commands may come true at once. */
-static int64_t s_work(void *hint, void *core, int64_t now_us)
+static int64_t s_work_node(void *hint, void *core, int64_t now_us)
 {
     (void)core;
     node_hint_t *self = hint;
@@ -146,7 +146,7 @@ static int64_t s_work(void *hint, void *core, int64_t now_us)
     do {
         any = false;
         while (self->ops->take(self->hosting, &event, now_us)) {
-            s_tell(self, &event, now_us);
+            s_tell_core(self, &event, now_us);
             any = true;
         }
         while (node_core_take_command(self->core, &command)) {
@@ -157,7 +157,7 @@ static int64_t s_work(void *hint, void *core, int64_t now_us)
     return self->ops->due(self->hosting);
 }
 
-static int s_fd(void *hint)
+static int s_fd_node(void *hint)
 {
     const node_hint_t *self = hint;
     return self->ops->fd(self->hosting);
@@ -169,7 +169,7 @@ static void s_heard(void *hint, void *core, int64_t now_us)
     node_core_heard(core, now_us);
 }
 
-static err_code_t s_failure(void *hint, void *core, err_t *err)
+static err_code_t s_failure_node(void *hint, void *core, err_t *err)
 {
     (void)core;
     const node_hint_t *self = hint;
@@ -180,8 +180,12 @@ static err_code_t s_failure(void *hint, void *core, err_t *err)
 
 void node_actor_fill(const node_host_t *self, shell_spec_t *spec)
 {
-    static const shell_ops_t ops = {
-        .open = s_open, .work = s_work, .fd = s_fd, .heard = s_heard, .failure = s_failure, .close = s_close};
+    static const shell_ops_t ops = {.open = s_open_node,
+                                    .work = s_work_node,
+                                    .fd = s_fd_node,
+                                    .heard = s_heard,
+                                    .failure = s_failure_node,
+                                    .close = s_close_node};
     node_hint_t *hint = calloc(1, sizeof *hint);
     CHECK(hint);
     hint->with = *self;

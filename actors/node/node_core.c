@@ -125,7 +125,7 @@ node_core_t *node_core_new(const node_spec_t *spec)
     return self;
 }
 
-static void s_destroy(void **core_p)
+static void s_destroy_node(void **core_p)
 {
     node_core_t *self = *core_p;
     *core_p = NULL;
@@ -204,7 +204,7 @@ static void s_message_in(void *core, message_t **message_p, int64_t now_us)
     } else if (sender_is(FROM_SCHEDULER, &who, (*message_p)->from)) {
         self->stopping.scheduler_us = now_us;
     }
-    if (verdict == DISPATCH_TAKEN)
+    if (verdict == DISPATCH_ACCEPTED)
         row->handle(self, message_p, now_us);
     message_destroy(message_p);
 }
@@ -222,7 +222,7 @@ static bool s_stops_by_itself(node_core_t *self, int64_t now_us)
     return alone || stopping_is_forgotten(&self->stopping, now_us);
 }
 
-static void s_tick(void *core, int64_t now_us)
+static void s_tick_node(void *core, int64_t now_us)
 {
     node_core_t *self = core;
     self->base.now_us = now_us;
@@ -238,7 +238,7 @@ static void s_tick(void *core, int64_t now_us)
         s_announce(self, now_us);
 }
 
-static int64_t s_due(const void *core)
+static int64_t s_due_node(const void *core)
 {
     const node_core_t *self = core;
     if (self->stopping.finished || self->stopping.life == NODE_STOPPED)
@@ -247,7 +247,7 @@ static int64_t s_due(const void *core)
     return drained_us < announce_us ? drained_us : announce_us;
 }
 
-static bool s_finished(const void *core)
+static bool s_finished_node(const void *core)
 {
     const node_core_t *self = core;
     return self->stopping.finished;
@@ -255,11 +255,11 @@ static bool s_finished(const void *core)
 
 const role_t node_role = {.name = "node",
                           .message = s_message_in,
-                          .tick = s_tick,
-                          .due = s_due,
+                          .tick = s_tick_node,
+                          .due = s_due_node,
                           .outbox = core_outbox,
-                          .finished = s_finished,
-                          .destroy = s_destroy};
+                          .finished = s_finished_node,
+                          .destroy = s_destroy_node};
 
 err_code_t node_core_failure(const node_core_t *self, const char **ret_reason)
 {

@@ -45,7 +45,7 @@ typedef struct {
 /* ---- where it goes on from ---- */
 
 /* Reads the predecessor's snapshot. Its directory is opened for reading only and closed at once. */
-static err_code_t s_load(const statedir_latest_t *latest, snapshot_t **ret_snapshot, err_t *err)
+static err_code_t s_load_latest(const statedir_latest_t *latest, snapshot_t **ret_snapshot, err_t *err)
 {
     kv_lmdb_options_t options = {.read_only = true};
     kv_t *kv = NULL;
@@ -135,7 +135,7 @@ static err_code_t s_resume(shard_hint_t *self, shard_spec_t *spec, const statedi
                            start_facts_t *facts, err_t *err)
 {
     snapshot_t *snapshot = NULL;
-    err_code_t rc = s_load(latest, &snapshot, err);
+    err_code_t rc = s_load_latest(latest, &snapshot, err);
     if (rc)
         return rc;
     const buf_t *state = snapshot_peek(snapshot, "state");
@@ -150,8 +150,8 @@ static err_code_t s_resume(shard_hint_t *self, shard_spec_t *spec, const statedi
 }
 
 /* This shard's part of the model's initial parameters, the same in every region. */
-static err_code_t s_begin(shard_hint_t *self, const shard_spec_t *spec, const layout_t *layout, size_t first,
-                          err_t *err)
+static err_code_t s_begin_core(shard_hint_t *self, const shard_spec_t *spec, const layout_t *layout,
+                               size_t first, err_t *err)
 {
     model_t *model = NULL;
     err_code_t rc = model_new(self->with.topology->job.model, 1, &model, err);
@@ -180,7 +180,7 @@ static err_code_t s_begin_anew(shard_hint_t *self, shard_spec_t *spec, const sta
         return err_set(err, found->code, "%s", found->text);
     s_log_start(self, facts, &start, found->text);
     shard_start_tell(&start, spec);
-    return s_begin(self, spec, layout, first, err);
+    return s_begin_core(self, spec, layout, first, err);
 }
 
 static err_code_t s_start(shard_hint_t *self, shard_spec_t *spec, const layout_t *layout, size_t first,
@@ -231,10 +231,10 @@ static void s_remove_dir(const char *path)
     DIR *dir = opendir(path);
     if (!dir)
         return;
-    struct dirent *entry;
-    while ((entry = readdir(dir)))
-        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
-            unlinkat(dirfd(dir), entry->d_name, 0);
+    struct dirent *transfer;
+    while ((transfer = readdir(dir)))
+        if (strcmp(transfer->d_name, ".") && strcmp(transfer->d_name, ".."))
+            unlinkat(dirfd(dir), transfer->d_name, 0);
     closedir(dir);
     rmdir(path);
 }
@@ -276,7 +276,7 @@ static err_code_t s_open_store(shard_hint_t *self, err_t *err)
     return rc ? rc : s_open_dir(self, err);
 }
 
-static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
+static err_code_t s_open_shard(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
 {
     shard_hint_t *self = hint;
     self->incarnation = *incarnation;
@@ -297,7 +297,7 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
     return rc;
 }
 
-static void s_close(void *hint)
+static void s_close_shard(void *hint)
 {
     shard_hint_t *self = hint;
     s_close_store(self);
@@ -324,7 +324,7 @@ static void s_clean(shard_hint_t *self)
     int64_t keep = self->with.topology->checkpoint.keep;
     for (size_t i = 0; i < count; i++) {
         if (statedir_store_compare(&stores[i], &own) >= 0 || --keep > 0 ||
-            shard_core_keeps(self->core, stores[i].incarnation))
+            shard_core_pins(self->core, stores[i].incarnation))
             continue;
         char path[STATEDIR_PATH_MAX + STATEDIR_STORE_NAME_SIZE];
         snprintf(path, sizeof path, "%s/%s", parent, statedir_store_name(&stores[i], name));
@@ -337,7 +337,7 @@ static void s_clean(shard_hint_t *self)
 
 /* Nothing more is written there, and what was durable may be gone too: a new store, from
  * memory, takes its place. */
-static void s_give_up(shard_hint_t *self, int64_t now_us)
+static void s_give_up_store(shard_hint_t *self, int64_t now_us)
 {
     log_event(LEVEL_ERROR, self->name, "store_suspect",
               "dir=%s; training goes on, everything is written into another directory", self->dir);
@@ -406,7 +406,7 @@ static void s_take_result(shard_hint_t *self, int64_t now_us)
     shard_core_committed(self->core, result.id.number, result.error.code, now_us);
     s_uncover(self, now_us);
     if (result.suspect)
-        s_give_up(self, now_us);
+        s_give_up_store(self, now_us);
 }
 
 static void s_offer(shard_hint_t *self, int64_t now_us)
@@ -423,7 +423,7 @@ static void s_offer(shard_hint_t *self, int64_t now_us)
     }
 }
 
-static int64_t s_work(void *hint, void *core, int64_t now_us)
+static int64_t s_work_shard(void *hint, void *core, int64_t now_us)
 {
     (void)core;
     shard_hint_t *self = hint;
@@ -438,7 +438,7 @@ static int64_t s_work(void *hint, void *core, int64_t now_us)
     return ROLE_NEVER;
 }
 
-static int s_fd(void *hint)
+static int s_fd_shard(void *hint)
 {
     shard_hint_t *self = hint;
     return self->writer ? writer_fd(self->writer) : -1;
@@ -446,7 +446,8 @@ static int s_fd(void *hint)
 
 void shard_actor_fill(const shard_actor_t *self, shell_spec_t *spec)
 {
-    static const shell_ops_t ops = {.open = s_open, .work = s_work, .fd = s_fd, .close = s_close};
+    static const shell_ops_t ops = {
+        .open = s_open_shard, .work = s_work_shard, .fd = s_fd_shard, .close = s_close_shard};
     shard_hint_t *hint = calloc(1, sizeof *hint);
     CHECK(hint);
     hint->with = *self;

@@ -25,22 +25,22 @@ static shard_core_t *s_new(const shard_spec_t *spec)
     self->stream = &rooms->stream;
     self->rounds = &rooms->rounds;
     self->durable = &rooms->durable;
-    self->entry = calloc(1, sizeof *self->entry);
-    CHECK(self->entry);
-    entry_init(self->entry, self->base, self->replica, self->intake, self->stream, self->rounds,
-               self->durable);
+    self->transfer = calloc(1, sizeof *self->transfer);
+    CHECK(self->transfer);
+    transfer_init(self->transfer, self->base, self->replica, self->intake, self->stream, self->rounds,
+                  self->durable);
     self->report.state = "running";
     return self;
 }
 
-static void s_destroy(void **core_p)
+static void s_destroy_shard(void **core_p)
 {
     shard_core_t *self = *core_p;
     *core_p = NULL;
     if (!self)
         return;
-    entry_fini(self->entry);
-    free(self->entry);
+    transfer_fini(self->transfer);
+    free(self->transfer);
     rooms_destroy(&self->joined);
     free(self);
 }
@@ -56,7 +56,7 @@ shard_core_t *shard_core_new(const shard_spec_t *spec, buf_t **initial_p)
     if (spec->loses) /* its own history is a new one anyway */
         self->base->counts.rolled_back += spec->lost;
     if (spec->uncertain && spec->topology->region_count > 1)
-        entry_ask_at_start(self->entry);
+        transfer_ask_at_start(self->transfer);
     return self;
 }
 
@@ -66,15 +66,15 @@ err_code_t shard_core_restore(const shard_spec_t *spec, const snapshot_t *snapsh
     shard_core_t *self = s_new(spec);
     err_code_t code = state_load(self->durable, snapshot, err);
     if (code) {
-        s_destroy((void **)&self);
+        s_destroy_shard((void **)&self);
         return err_prefix(err, code, "shard %zu of region %s", spec->shard_index,
                           spec->topology->regions[spec->region_index].name);
     }
-    if (self->stream->entry_number) /* nobody knows whether its positions were ever heard */
-        self->entry->position_us = 0;
+    if (self->stream->generation) /* nobody knows whether its positions were ever heard */
+        self->transfer->position_us = 0;
     durable_collect(self->durable);
     if (spec->uncertain && spec->topology->region_count > 1)
-        entry_ask_at_start(self->entry);
+        transfer_ask_at_start(self->transfer);
     *ret_self = self;
     return ERR_OK;
 }
@@ -119,7 +119,7 @@ static bool s_apply(shard_core_t *self, size_t origin, const incoming_t *delta)
 
 /* A delta whose turn it is changes the version and its origin's position together. False when memory
  * is short: it stays. */
-static bool s_take(shard_core_t *self)
+static bool s_take_delta(shard_core_t *self)
 {
     size_t origin;
     incoming_t *delta;
@@ -138,20 +138,20 @@ static bool s_runs(const shard_core_t *self)
 }
 
 /* Everything that can be done now. */
-static void s_advance(shard_core_t *self)
+static void s_advance_shard(shard_core_t *self)
 {
     durable_collect(self->durable);
     bool runs = s_runs(self);
     for (bool moved = runs; moved;) {
-        moved = self->replica->exchange->own(self->replica) || s_take(self) || rounds_apply(self->rounds) ||
-                s_step(self);
+        moved = self->replica->exchange->own(self->replica) || s_take_delta(self) ||
+                rounds_apply(self->rounds) || s_step(self);
         durable_collect(self->durable);
     }
     if (runs)
         rounds_advance(self->rounds);
-    if (self->rounds->wants_stands)
-        stand_ask(self->entry);
-    self->rounds->wants_stands = false;
+    if (self->rounds->wants_peer_status)
+        peer_status_ask(self->transfer);
+    self->rounds->wants_peer_status = false;
     intake_serve(self->intake, s_may_step(self));
 }
 
@@ -169,11 +169,11 @@ static void s_on_stream(shard_core_t *self, const message_t *message)
     case STREAM_NOTHING:
         break;
     case STREAM_ROLLED_BACK:
-        entry_begin(self->entry, true);
+        transfer_begin(self->transfer, true);
         break;
     case STREAM_RESET:
-        if (self->entry->giving.region == region)
-            donor_drop(self->entry);
+        if (self->transfer->giving.region == region)
+            donor_drop(self->transfer);
         break;
     }
 }
@@ -197,13 +197,13 @@ static void s_on_close(shard_core_t *self, const message_t *message)
 static void s_on_counts(shard_core_t *self, const durable_done_t *done)
 {
     if (self->base->life.phase == LIFE_STORES)
-        entry_done(self->entry);
+        transfer_done(self->transfer);
     if (done->first <= done->last) {
         stream_send(self->stream, done->first, done->last);
         stream_head(self->stream);
     }
     if (rounds_committed(self->rounds, done->changes, done->round))
-        s_advance(self);
+        s_advance_shard(self);
     FAILPOINT(shard_snapshot_told);
     self->base->report_soon = true;
     if (life_stops(&self->base->life))
@@ -213,7 +213,7 @@ static void s_on_counts(shard_core_t *self, const durable_done_t *done)
 static void s_on_done(shard_core_t *self, durable_done_t done)
 {
     if (done.number)
-        donor_committed(self->entry, done.number, done.code);
+        donor_committed(self->transfer, done.number, done.code);
     if (done.counts)
         s_on_counts(self, &done);
 }
@@ -221,7 +221,7 @@ static void s_on_done(shard_core_t *self, durable_done_t done)
 static void s_stop(shard_core_t *self, life_end_t end)
 {
     life_end(&self->base->life, end);
-    entry_stop(self->entry);
+    transfer_stop(self->transfer);
     mark_drop(&self->durable->mark);
     intake_stop(self->intake);
     stream_stop(self->stream);
@@ -260,7 +260,7 @@ static void s_on_hand_over(shard_core_t *self, const message_t *message)
 enum { SAYS_RUNS, SAYS_ENTERS, SAYS_LOST, SAYS_ENDS, SAYS_ENDS_ENTERING };
 
 #define WHILE_RUNS DISPATCH_IN(SAYS_RUNS)
-#define WHILE_SURE (DISPATCH_IN(SAYS_RUNS) | DISPATCH_IN(SAYS_ENTERS)) /* the present line goes on */
+#define WHILE_SURE (DISPATCH_IN(SAYS_RUNS) | DISPATCH_IN(SAYS_ENTERS)) /* the present lineage goes on */
 #define WHILE_THERE (WHILE_SURE | DISPATCH_IN(SAYS_LOST))              /* until it ends */
 
 static unsigned s_phase(const shard_core_t *self)
@@ -317,7 +317,7 @@ static void s_gap(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
     (void)now_us;
-    stand_gap(self->entry, *message_p);
+    peer_status_gap(self->transfer, *message_p);
 }
 
 static void s_close(void *core, message_t **message_p, int64_t now_us)
@@ -327,42 +327,42 @@ static void s_close(void *core, message_t **message_p, int64_t now_us)
     s_on_close(self, *message_p);
 }
 
-static void s_stand_want(void *core, message_t **message_p, int64_t now_us)
+static void s_peer_status_want(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
     (void)now_us;
-    stand_want(self->entry, *message_p);
+    peer_status_want(self->transfer, *message_p);
 }
 
-static void s_stand(void *core, message_t **message_p, int64_t now_us)
+static void s_peer_status(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
     (void)now_us;
-    stand_take(self->entry, *message_p);
+    peer_status_take(self->transfer, *message_p);
 }
 
-static void s_welcome_want(void *core, message_t **message_p, int64_t now_us)
+static void s_transfer_want(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
     (void)now_us;
-    donor_want(self->entry, *message_p);
+    donor_want(self->transfer, *message_p);
 }
 
 static void s_offer(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
     (void)now_us;
-    entry_offer(self->entry, *message_p);
+    transfer_offer(self->transfer, *message_p);
 }
 
 static void s_piece(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
     (void)now_us;
-    entry_piece(self->entry, *message_p);
+    transfer_piece(self->transfer, *message_p);
 }
 
-static void s_store(void *core, message_t **message_p, int64_t now_us)
+static void s_to_durable(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
     (void)now_us;
@@ -373,7 +373,7 @@ static void s_donor_fetch(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
     (void)now_us;
-    donor_fetch(self->entry, *message_p);
+    donor_fetch(self->transfer, *message_p);
 }
 
 static void s_vote(void *core, message_t **message_p, int64_t now_us)
@@ -381,7 +381,7 @@ static void s_vote(void *core, message_t **message_p, int64_t now_us)
     shard_core_t *self = core;
     (void)now_us;
     if (rounds_message(self->rounds, *message_p))
-        entry_begin(self->entry, false); /* an older state than it had was gone on from */
+        transfer_begin(self->transfer, false); /* an older state than it had was gone on from */
 }
 
 static void s_hand_over(void *core, message_t **message_p, int64_t now_us)
@@ -409,19 +409,19 @@ static const dispatch_row_t s_rows[] = {
     {KIND_stream_fetch, FROM_PEERS, WHILE_RUNS | DISPATCH_IN(SAYS_ENDS), s_peer_fetch},
     {KIND_stream_gap, FROM_PEER_SYNCHRONIZERS, WHILE_THERE, s_gap},
     {KIND_close, FROM_SCHEDULER, WHILE_RUNS, s_close},
-    {KIND_stand_want, FROM_PEERS, WHILE_THERE, s_stand_want},
-    {KIND_stand, FROM_PEERS, WHILE_THERE, s_stand},
-    {KIND_welcome_want, FROM_PEERS, WHILE_THERE, s_welcome_want},
+    {KIND_peer_status_want, FROM_PEERS, WHILE_THERE, s_peer_status_want},
+    {KIND_peer_status, FROM_PEERS, WHILE_THERE, s_peer_status},
+    {KIND_transfer_want, FROM_PEERS, WHILE_THERE, s_transfer_want},
     {KIND_snapshot_offer, FROM_PEERS, WHILE_THERE, s_offer},
     {KIND_snapshot_piece, FROM_PEERS, WHILE_THERE, s_piece},
-    {KIND_keepers, FROM_SCHEDULER, DISPATCH_ALWAYS, s_store},
-    {KIND_snapshot_kept, FROM_KEEPERS, DISPATCH_ALWAYS, s_store},
-    {KIND_snapshot_fetch, FROM_KEEPERS, DISPATCH_ALWAYS, s_store},
+    {KIND_keepers, FROM_SCHEDULER, DISPATCH_ALWAYS, s_to_durable},
+    {KIND_snapshot_kept, FROM_KEEPERS, DISPATCH_ALWAYS, s_to_durable},
+    {KIND_snapshot_fetch, FROM_KEEPERS, DISPATCH_ALWAYS, s_to_durable},
     {KIND_snapshot_fetch, FROM_PEERS, WHILE_THERE, s_donor_fetch},
     {KIND_vote_want, FROM_PEERS, WHILE_RUNS, s_vote},
     {KIND_vote, FROM_PEERS, WHILE_RUNS, s_vote},
     {KIND_decision, FROM_PEERS, WHILE_RUNS, s_vote},
-    {KIND_mark, FROM_GLOBAL, DISPATCH_ALWAYS, s_store}, /* who cannot make a point says so */
+    {KIND_mark, FROM_GLOBAL, DISPATCH_ALWAYS, s_to_durable}, /* who cannot make a point says so */
     {KIND_hand_over, FROM_SCHEDULER, WHILE_RUNS, s_hand_over},
     {KIND_stop, FROM_NODES | FROM_SCHEDULER, DISPATCH_ALWAYS, s_told_to_stop},
 };
@@ -436,7 +436,7 @@ static void s_dispatch(shard_core_t *self, message_t **message_p, int64_t now_us
     err_t why = {0};
     dispatch_verdict_t verdict =
         dispatch_judge(&shard_dispatch, &who, *message_p, s_phase(self), &base->scheduler_incarnation, &row);
-    if (verdict == DISPATCH_TAKEN) {
+    if (verdict == DISPATCH_ACCEPTED) {
         row->handle(self, message_p, now_us);
         return;
     }
@@ -446,25 +446,25 @@ static void s_dispatch(shard_core_t *self, message_t **message_p, int64_t now_us
         core_refuse(&base->core, *message_p, code, why.text);
 }
 
-static void s_message(void *core, message_t **message_p, int64_t now_us)
+static void s_message_shard(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
     self->base->core.now_us = now_us;
     s_dispatch(self, message_p, now_us);
     message_destroy(message_p);
-    s_advance(self);
+    s_advance_shard(self);
     s_finish(self);
     shard_report_tick(self);
 }
 
-static void s_tick(void *core, int64_t now_us)
+static void s_tick_shard(void *core, int64_t now_us)
 {
     shard_core_t *self = core;
     self->base->core.now_us = now_us;
     self->base->short_of_memory = false;
-    entry_tick(self->entry);
+    transfer_tick(self->transfer);
     s_on_done(self, durable_tick(self->durable));
-    s_advance(self);
+    s_advance_shard(self);
     if (now_us >= self->stream->head_us && self->base->stored) {
         stream_release(self->stream); /* what was held for a newcomer */
         stream_head(self->stream);
@@ -473,13 +473,13 @@ static void s_tick(void *core, int64_t now_us)
     shard_report_tick(self);
 }
 
-static int64_t s_due(const void *core)
+static int64_t s_due_shard(const void *core)
 {
     const shard_core_t *self = core;
     if (self->base->life.end == END_DONE)
         return ROLE_NEVER;
     int64_t due = timer_first(shard_report_due(self), durable_due(self->durable));
-    due = timer_first(due, entry_due(self->entry));
+    due = timer_first(due, transfer_due(self->transfer));
     if (s_runs(self))
         due = timer_first(due, rounds_due(self->rounds));
     if (stream_owes(self->stream) && self->base->stored)
@@ -489,24 +489,24 @@ static int64_t s_due(const void *core)
     return due;
 }
 
-static outbox_t *s_outbox(void *core)
+static outbox_t *s_outbox_shard(void *core)
 {
     return &((shard_core_t *)core)->base->core.outbox;
 }
 
-static bool s_finished(const void *core)
+static bool s_finished_shard(const void *core)
 {
     return ((const shard_core_t *)core)->base->life.end == END_DONE;
 }
 
 const role_t shard_role = {
     .name = "shard",
-    .message = s_message,
-    .tick = s_tick,
-    .due = s_due,
-    .outbox = s_outbox,
-    .finished = s_finished,
-    .destroy = s_destroy,
+    .message = s_message_shard,
+    .tick = s_tick_shard,
+    .due = s_due_shard,
+    .outbox = s_outbox_shard,
+    .finished = s_finished_shard,
+    .destroy = s_destroy_shard,
 };
 
 /* -- snapshots -------------------------------------------------------------------------------------------
@@ -517,11 +517,11 @@ snapshot_t *shard_core_take_snapshot(shard_core_t *self, int64_t now_us)
     self->base->core.now_us = now_us;
     if (durable_snapshot_due(self->durable) > now_us)
         return NULL;
-    bool given = (self->durable->wants & DURABLE_WELCOME) && stream_cut_now(self->stream);
+    bool given = (self->durable->wants & DURABLE_TRANSFER) && stream_cut_now(self->stream);
     durable_collect(self->durable);
     snapshot_t *snapshot = durable_take(self->durable);
     if (snapshot && given)
-        donor_taken(self->entry, snapshot);
+        donor_taken(self->transfer, snapshot);
     return snapshot;
 }
 
@@ -557,9 +557,9 @@ bool shard_core_uncovered(const shard_core_t *self)
     return durable_is_uncovered(self->durable);
 }
 
-bool shard_core_keeps(const shard_core_t *self, uint64_t incarnation)
+bool shard_core_pins(const shard_core_t *self, uint64_t incarnation)
 {
-    return mark_keeps(&self->durable->mark, incarnation);
+    return mark_pins(&self->durable->mark, incarnation);
 }
 
 /* -- what others see --------------------------------------------------------------------------------------
@@ -590,9 +590,9 @@ bool shard_core_closed(const shard_core_t *self)
     return self->durable->closed;
 }
 
-uint64_t shard_core_welcomes(const shard_core_t *self)
+uint64_t shard_core_transfers(const shard_core_t *self)
 {
-    return self->base->counts.welcomes;
+    return self->base->counts.transfers;
 }
 
 uint64_t shard_core_rolled_back(const shard_core_t *self)

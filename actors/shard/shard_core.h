@@ -10,7 +10,7 @@
  *          sent (cut, encode, commit, send).
  * Regions  what a shard has of another region's stream is (history, number), which names the same set of that
  *          region's batches wherever it is met. A shard that is not sure of its state asks the others for
- *          their stands; one that has lost something, or whose next number is no longer kept, enters: it
+ *          their status; one that has lost something, or whose next number is no longer kept, enters: it
  *          takes another region's state.
  * Effects  shard_core_take_snapshot offers one snapshot at a time; the driver stores it and calls
  *          shard_core_committed. Until then the training goes on.
@@ -63,12 +63,12 @@ bool shard_core_uncovered(const shard_core_t *self);
 const float *shard_core_parameters(const shard_core_t *self); /* (elements) */
 const ranges_t *shard_core_applied(const shard_core_t *self);
 uint64_t shard_core_samples_applied(const shard_core_t *self);
-uint64_t shard_core_round(const shard_core_t *self);    /* waiting strategies: rounds applied */
-bool shard_core_closed(const shard_core_t *self);       /* its final cut is durable */
-uint64_t shard_core_welcomes(const shard_core_t *self); /* times it took another region's state */
+uint64_t shard_core_round(const shard_core_t *self);     /* waiting strategies: rounds applied */
+bool shard_core_closed(const shard_core_t *self);        /* its final cut is durable */
+uint64_t shard_core_transfers(const shard_core_t *self); /* times it took another region's state */
 uint64_t shard_core_rolled_back(const shard_core_t *self);
 /* The store of an earlier incarnation has a common point's snapshot that is still kept. */
-bool shard_core_keeps(const shard_core_t *self, uint64_t incarnation);
+bool shard_core_pins(const shard_core_t *self, uint64_t incarnation);
 size_t shard_core_lasts(const shard_core_t *self); /* how many other regions' final delta is durable here */
 
 #endif

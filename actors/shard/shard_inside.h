@@ -1,15 +1,15 @@
 /* shard_inside - what a shard core is made of, for its own files and for tests that look into it.
  *
- * Rooms    base < replica < intake < stream < rounds < durable < entry < core: each has a folder, a struct of
- *          its own and a header that is its contract, and calls those below it alone. What rooms above know
- *          is told to those below, or asked for by what a call returns: the core hands it up.
+ * Rooms    base < replica < intake < stream < rounds < durable < transfer < core: each has a folder, a struct
+ *          of its own and a header that is its contract, and calls those below it alone. What rooms above
+ *          know is told to those below, or asked for by what a call returns: the core hands it up.
  * Threads  those of the core.
  */
 #ifndef ACTORS_SHARD_SHARD_INSIDE_H
 #define ACTORS_SHARD_SHARD_INSIDE_H
 
 #include "actors/shard/durable/rooms.h"
-#include "actors/shard/entry/entry.h"
+#include "actors/shard/transfer/transfer.h"
 #include "actors/shard/shard_core.h"
 
 /* The last report, against which the next one is news. */
@@ -28,7 +28,7 @@ struct shard_core {
     stream_t *stream;
     rounds_t *rounds;
     durable_t *durable;
-    entry_t *entry;
+    transfer_t *transfer;
     report_t report;
 };
 

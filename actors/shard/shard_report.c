@@ -34,7 +34,7 @@ static const char *s_waits_for(const shard_core_t *self, wire_name_t text)
     else if (keep_waits_for(&self->durable->keep)) /* also of the first snapshot */
         message_set_name(text, keep_waits_for(&self->durable->keep));
     else if (!life_stops(&self->base->life) && !life_runs(&self->base->life))
-        entry_waits_for(self->entry, text);
+        transfer_waits_for(self->transfer, text);
     else if (self->base->short_of_memory)
         message_set_name(text, "memory");
     else if (rounds_bars(self->rounds) && rounds_lacks(self->rounds) != SIZE_MAX)
@@ -88,7 +88,7 @@ static void s_progress(shard_core_t *self)
     core_send(&self->base->core, &message);
 }
 
-static void s_status(shard_core_t *self)
+static void s_say_status_shard(shard_core_t *self)
 {
     message_t *message = core_message(&self->base->core, KIND_status, self->base->scheduler);
     message_set_name(message->status.actor, self->base->core.name);
@@ -106,7 +106,7 @@ void shard_report(shard_core_t *self)
     s_update_state(self);
     if (life_runs(&self->base->life)) /* before, nobody is to count on what is here */
         s_progress(self);
-    s_status(self);
+    s_say_status_shard(self);
     self->base->report_soon = false;
     self->report.reported_us = self->base->core.now_us;
 }

@@ -58,10 +58,10 @@
  *
  * It is the receiver that does it: only it knows w, and the sender's gradient is the same for all. A delta
  * tells which number of each region's stream its origin had taken when it cut (delta.seen); w - w_bak is what
- * this region's own steps have done since it cut that number (actors/shard/replica/drift.c). What other
- * regions' deltas have done since, those of the origin above all, does not count: the origin had its own in
- * the parameters it computed with, and the paper's worker, too, is compensated for the work of others alone.
- * Third regions' deltas reach both sides about as late.
+ * this region's own steps have done since it cut that number (actors/shard/replica/compensation.c). What
+ * other regions' deltas have done since, those of the origin above all, does not count: the origin had its
+ * own in the parameters it computed with, and the paper's worker, too, is compensated for the work of others
+ * alone. Third regions' deltas reach both sides about as late.
  *
  * Kept for it: one tensor, and one for each cut that some region may name, at most 1 + the less of
  * job.sync.staleness and how many deltas job.sync.window holds (at least 2); the oldest goes when there are

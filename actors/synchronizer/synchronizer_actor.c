@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
+static err_code_t s_open_synchronizer(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
 {
     (void)err;
     const synchronizer_actor_t *self = hint;
@@ -17,14 +17,14 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
     return ERR_OK;
 }
 
-static void s_close(void *hint)
+static void s_close_synchronizer(void *hint)
 {
     free(hint);
 }
 
 void synchronizer_actor_fill(const synchronizer_actor_t *self, shell_spec_t *spec)
 {
-    static const shell_ops_t ops = {.open = s_open, .close = s_close};
+    static const shell_ops_t ops = {.open = s_open_synchronizer, .close = s_close_synchronizer};
     synchronizer_actor_t *hint = malloc(sizeof *hint);
     CHECK(hint);
     *hint = *self;

@@ -20,7 +20,7 @@ static void s_name(wire_name_t ret_name, actor_role_t role, const char *region, 
 /* The first pause is under way from the start. */
 static backoff_t s_resend(void)
 {
-    backoff_t pause = backoff_of(RELAY_RESEND_FIRST_US, RELAY_RESEND_LAST_US);
+    backoff_t pause = backoff_of(SYNCHRONIZER_RESEND_FIRST_US, SYNCHRONIZER_RESEND_LAST_US);
     backoff_next(&pause);
     return pause;
 }
@@ -51,19 +51,19 @@ synchronizer_core_t *synchronizer_core_new(const synchronizer_spec_t *spec)
               spec->incarnation, spec->topology);
     s_name(self->shard, ROLE_SHARD, region, spec->shard_index);
     message_set_name(self->scheduler, actor_name(ROLE_SCHEDULER, region).text);
-    relay_reset(&self->relay, 0);
+    outgoing_reset(&self->outgoing, 0);
     s_add_destinations(self);
     self->waits_for = SIZE_MAX;
     return self;
 }
 
-static void s_destroy(void **core_p)
+static void s_destroy_synchronizer(void **core_p)
 {
     synchronizer_core_t *self = *core_p;
     *core_p = NULL;
     if (!self)
         return;
-    relay_reset(&self->relay, 0);
+    outgoing_reset(&self->outgoing, 0);
     core_fini(&self->base);
     free(self->destinations);
     free(self);
@@ -74,24 +74,24 @@ static void s_destroy(void **core_p)
 
 static void s_tell_shard(synchronizer_core_t *self, const destination_t *destination)
 {
-    if (self->relay.history == 0)
+    if (self->outgoing.history == 0)
         return;
     message_t *message = core_message(&self->base, KIND_stream, self->shard);
     message->number = destination->durable;
     message_set_name(message->stream.region, core_region_name(&self->base, destination->region));
-    message->stream.history = self->relay.history;
+    message->stream.history = self->outgoing.history;
     message->stream.applied = destination->applied;
     message->stream.durable = destination->durable;
-    message->stream.entry = destination->entry;
+    message->stream.generation = destination->generation;
     message->stream.away = destination->away;
     core_send(&self->base, &message);
 }
 
 static void s_fetch(synchronizer_core_t *self, uint64_t from)
 {
-    self->fetch_us = self->base.now_us + RELAY_FETCH_US;
+    self->fetch_us = self->base.now_us + SYNCHRONIZER_FETCH_US;
     message_t *message = core_message(&self->base, KIND_stream_fetch, self->shard);
-    message->stream_fetch.history = self->relay.history;
+    message->stream_fetch.history = self->outgoing.history;
     message->stream_fetch.from = from;
     core_send(&self->base, &message);
 }
@@ -99,14 +99,14 @@ static void s_fetch(synchronizer_core_t *self, uint64_t from)
 static int64_t s_fetch_due(const void *core)
 {
     const synchronizer_core_t *self = core;
-    return relay_missing(&self->relay) ? self->fetch_us : ROLE_NEVER;
+    return outgoing_missing(&self->outgoing) ? self->fetch_us : ROLE_NEVER;
 }
 
 static void s_fetch_missing(void *core, int64_t now_us)
 {
     synchronizer_core_t *self = core;
     if (now_us >= s_fetch_due(self))
-        s_fetch(self, relay_missing(&self->relay));
+        s_fetch(self, outgoing_missing(&self->outgoing));
 }
 
 /* -- towards a destination ---------------------------------------------------------------------------------
@@ -124,8 +124,8 @@ static void s_send_chunk(synchronizer_core_t *self, const destination_t *destina
 static void s_pump(synchronizer_core_t *self, destination_t *destination)
 {
     uint64_t window = self->base.topology->job.sync.window_bytes;
-    const relay_delta_t *delta;
-    while ((delta = relay_find(&self->relay, destination->sent + 1))) {
+    const outgoing_delta_t *delta;
+    while ((delta = outgoing_find(&self->outgoing, destination->sent + 1))) {
         bool flying = destination->flying_bytes > 0;
         if (flying && destination->flying_bytes + delta->total_bytes > window)
             return;
@@ -141,7 +141,7 @@ static void s_pump(synchronizer_core_t *self, destination_t *destination)
 /* The last number that a destination has, or the one before the oldest that is kept. */
 static uint64_t s_first_sent(const synchronizer_core_t *self, const destination_t *destination)
 {
-    uint64_t before = self->relay.oldest - 1;
+    uint64_t before = self->outgoing.oldest - 1;
     return destination->applied > before ? destination->applied : before;
 }
 
@@ -162,19 +162,19 @@ static void s_tell_gap(synchronizer_core_t *self, destination_t *destination)
 {
     if (self->base.now_us < destination->gap_us)
         return;
-    destination->gap_us = self->base.now_us + RELAY_FETCH_US;
+    destination->gap_us = self->base.now_us + SYNCHRONIZER_FETCH_US;
     message_t *message = core_message(&self->base, KIND_stream_gap, destination->name);
     message_set_name(message->stream_gap.origin, core_region_name(&self->base, self->spec.region_index));
     message->stream_gap.shard = self->spec.shard_index;
-    message->stream_gap.history = self->relay.history;
-    message->stream_gap.oldest = self->relay.oldest;
+    message->stream_gap.history = self->outgoing.history;
+    message->stream_gap.oldest = self->outgoing.oldest;
     core_send(&self->base, &message);
 }
 
 /* Everything is taken but not known to be durable: one chunk of it is enough to be told. */
 static void s_probe(synchronizer_core_t *self, const destination_t *destination)
 {
-    const relay_delta_t *delta = relay_find(&self->relay, destination->durable + 1);
+    const outgoing_delta_t *delta = outgoing_find(&self->outgoing, destination->durable + 1);
     if (delta)
         s_send_chunk(self, destination, delta->chunks[0]);
 }
@@ -200,12 +200,12 @@ static bool s_carried(const synchronizer_core_t *self, const destination_t *dest
 {
     return destination->link_up && destination->flying_bytes &&
            destination->queued_bytes >= destination->flying_bytes / 2 &&
-           self->base.now_us < destination->advanced_us + RELAY_CARRIED_US;
+           self->base.now_us < destination->advanced_us + SYNCHRONIZER_CARRIED_US;
 }
 
 static bool s_lacks(const synchronizer_core_t *self, const destination_t *destination)
 {
-    return destination->durable < self->relay.last;
+    return destination->durable < self->outgoing.last;
 }
 
 static int64_t s_silence_end(const synchronizer_core_t *self, const destination_t *destination)
@@ -222,7 +222,7 @@ static void s_check_silence(synchronizer_core_t *self, destination_t *destinatio
         return;
     destination->heard_us = self->base.now_us;
     backoff_next(&destination->pause);
-    if (destination->applied + 1 < self->relay.oldest)
+    if (destination->applied + 1 < self->outgoing.oldest)
         s_tell_gap(self, destination);
     if (destination->sent > destination->applied)
         s_step_back(self, destination);
@@ -299,7 +299,7 @@ static void s_heard(synchronizer_core_t *self, destination_t *destination)
 
 static void s_restart(synchronizer_core_t *self, uint64_t history)
 {
-    relay_reset(&self->relay, history);
+    outgoing_reset(&self->outgoing, history);
     for (size_t i = 0; i < self->destination_count; i++) {
         destination_t *destination = &self->destinations[i];
         destination->applied = destination->durable = destination->sent = destination->flying_bytes = 0;
@@ -319,7 +319,7 @@ static bool s_from_shard(const synchronizer_core_t *self, const message_t *messa
 static void s_follow(synchronizer_core_t *self, const message_t *message, uint64_t history)
 {
     self->shard_incarnation = message->incarnation;
-    if (history != self->relay.history)
+    if (history != self->outgoing.history)
         s_restart(self, history);
 }
 
@@ -339,10 +339,10 @@ static void s_on_delta(synchronizer_core_t *self, message_t **message_p)
     if (!s_from_shard(self, *message_p, delta->history))
         return;
     s_follow(self, *message_p, delta->history);
-    self->relay.follows_history = delta->follows_history;
-    self->relay.follows = delta->follows;
+    self->outgoing.parent_history = delta->parent_history;
+    self->outgoing.parent_number = delta->parent_number;
     FAILPOINT(synchronizer_received);
-    relay_add(&self->relay, message_p);
+    outgoing_add(&self->outgoing, message_p);
     for (size_t i = 0; i < self->destination_count; i++)
         s_pump(self, &self->destinations[i]);
 }
@@ -360,18 +360,18 @@ static void s_on_head(synchronizer_core_t *self, const message_t *message)
     if (head->oldest == 0 || !s_from_shard(self, message, head->history))
         return;
     s_follow(self, message, head->history);
-    self->relay.follows_history = head->follows_history;
-    self->relay.follows = head->follows;
+    self->outgoing.parent_history = head->parent_history;
+    self->outgoing.parent_number = head->parent_number;
     /* A shard that came back keeps again what it had let go since its snapshot. */
-    bool renewed = message->incarnation > self->relay.head_incarnation;
-    self->relay.head_incarnation = message->incarnation;
-    if (head->oldest > self->relay.oldest || renewed)
-        self->relay.oldest = head->oldest;
-    if (head->last > self->relay.last)
-        self->relay.last = head->last;
-    relay_drop_below(&self->relay, self->relay.oldest);
+    bool renewed = message->incarnation > self->outgoing.head_incarnation;
+    self->outgoing.head_incarnation = message->incarnation;
+    if (head->oldest > self->outgoing.oldest || renewed)
+        self->outgoing.oldest = head->oldest;
+    if (head->last > self->outgoing.last)
+        self->outgoing.last = head->last;
+    outgoing_drop_below(&self->outgoing, self->outgoing.oldest);
     for (size_t i = 0; i < self->destination_count; i++) {
-        s_raise(&self->destinations[i], self->relay.oldest - 1);
+        s_raise(&self->destinations[i], self->outgoing.oldest - 1);
         s_tell_shard(self, &self->destinations[i]);
         s_pump(self, &self->destinations[i]);
     }
@@ -381,7 +381,7 @@ static void s_on_head(synchronizer_core_t *self, const message_t *message)
 /* -- a destination speaks ---------------------------------------------------------------------------------
  */
 
-static destination_t *s_find(synchronizer_core_t *self, const message_t *message)
+static destination_t *s_find_destination(synchronizer_core_t *self, const message_t *message)
 {
     for (size_t i = 0; i < self->destination_count; i++)
         if (strcmp(self->destinations[i].name, message->from) == 0)
@@ -391,7 +391,7 @@ static destination_t *s_find(synchronizer_core_t *self, const message_t *message
 
 uint64_t synchronizer_core_delivered(const synchronizer_core_t *self)
 {
-    uint64_t delivered = self->destination_count ? UINT64_MAX : self->relay.last;
+    uint64_t delivered = self->destination_count ? UINT64_MAX : self->outgoing.last;
     for (size_t i = 0; i < self->destination_count; i++)
         if (self->destinations[i].durable < delivered)
             delivered = self->destinations[i].durable;
@@ -401,27 +401,27 @@ uint64_t synchronizer_core_delivered(const synchronizer_core_t *self)
 static bool s_ack_valid(const synchronizer_core_t *self, const message_t *message)
 {
     const delta_ack_t_ *ack = &message->delta_ack;
-    return self->relay.history &&
+    return self->outgoing.history &&
            strcmp(ack->origin, core_region_name(&self->base, self->spec.region_index)) == 0 &&
            ack->shard == self->spec.shard_index && ack->durable <= ack->applied &&
-           incarnation_is_possible(ack->entry);
+           incarnation_is_possible(ack->generation);
 }
 
-/* Returns whether its position is one of this line. What follows its end is the first of the present
+/* Returns whether its position is one of this lineage. What follows its end is the first of the present
  * history. */
-static bool s_in_line(const relay_t *relay, const delta_ack_t_ *ack)
+static bool s_in_lineage(const outgoing_t *outgoing, const delta_ack_t_ *ack)
 {
-    return ack->history == relay->history ||
-           (ack->history == relay->follows_history && ack->applied == relay->follows);
+    return ack->history == outgoing->history ||
+           (ack->history == outgoing->parent_history && ack->applied == outgoing->parent_number);
 }
 
 static uint64_t s_flying(const synchronizer_core_t *self, const destination_t *destination)
 {
     uint64_t bytes = 0;
-    const relay_t *relay = &self->relay;
-    for (size_t i = 0; i < relay->count; i++)
-        if (relay->items[i].last > destination->applied && relay->items[i].last <= destination->sent)
-            bytes += relay->items[i].total_bytes;
+    const outgoing_t *outgoing = &self->outgoing;
+    for (size_t i = 0; i < outgoing->count; i++)
+        if (outgoing->items[i].last > destination->applied && outgoing->items[i].last <= destination->sent)
+            bytes += outgoing->items[i].total_bytes;
     return bytes;
 }
 
@@ -444,26 +444,27 @@ static bool s_positions(const synchronizer_core_t *self, destination_t *destinat
 /* It has taken another region's state since: it stands where that one stood, which may be further back. */
 static bool s_entered(const destination_t *destination, const message_t *message)
 {
-    uint64_t entry = message->delta_ack.entry;
-    return entry > destination->entry ||
-           (message->incarnation > destination->incarnation && entry != destination->entry);
+    uint64_t generation = message->delta_ack.generation;
+    return generation > destination->generation ||
+           (message->incarnation > destination->incarnation && generation != destination->generation);
 }
 
 static void s_begin_anew(synchronizer_core_t *self, destination_t *destination, const delta_ack_t_ *ack)
 {
-    destination->entry = ack->entry;
+    destination->generation = ack->generation;
     destination->applied = ack->applied;
     destination->durable = ack->durable;
-    if (self->relay.oldest > ack->applied + 1) {
-        self->relay.oldest = ack->applied + 1; /* the shard says what it keeps of it */
-        s_fetch(self, self->relay.oldest);
+    if (self->outgoing.oldest > ack->applied + 1) {
+        self->outgoing.oldest = ack->applied + 1; /* the shard says what it keeps of it */
+        s_fetch(self, self->outgoing.oldest);
     }
     destination->sent = s_first_sent(self, destination);
 }
 
 static bool s_same_gap(const synchronizer_core_t *self, const destination_t *destination)
 {
-    int64_t within = 3 * destination->rtt_us / 2 > RELAY_GAP_US ? 3 * destination->rtt_us / 2 : RELAY_GAP_US;
+    int64_t within =
+        3 * destination->rtt_us / 2 > SYNCHRONIZER_GAP_US ? 3 * destination->rtt_us / 2 : SYNCHRONIZER_GAP_US;
     return destination->stepped_us && self->base.now_us - destination->stepped_us < within;
 }
 
@@ -472,9 +473,9 @@ static void s_advanced(synchronizer_core_t *self, destination_t *destination)
     destination->pause = s_resend();
     destination->advanced_us = self->base.now_us;
     s_tell_shard(self, destination);
-    relay_drop_below(&self->relay, synchronizer_core_delivered(self) + 1);
-    if (self->relay.oldest <= synchronizer_core_delivered(self))
-        self->relay.oldest = synchronizer_core_delivered(self) + 1;
+    outgoing_drop_below(&self->outgoing, synchronizer_core_delivered(self) + 1);
+    if (self->outgoing.oldest <= synchronizer_core_delivered(self))
+        self->outgoing.oldest = synchronizer_core_delivered(self) + 1;
 }
 
 /* It has more of this history than the shard ever made: the shard was rolled back, and judges that for
@@ -484,19 +485,19 @@ static void s_tell_stale(synchronizer_core_t *self, const destination_t *destina
     message_t *message = core_message(&self->base, KIND_stream, self->shard);
     message->number = applied;
     message_set_name(message->stream.region, core_region_name(&self->base, destination->region));
-    message->stream.history = self->relay.history;
+    message->stream.history = self->outgoing.history;
     message->stream.applied = applied;
     message->stream.durable = destination->durable;
-    message->stream.entry = destination->entry;
+    message->stream.generation = destination->generation;
     message->stream.away = destination->away;
     message->stream.code = ERR_STALE;
     core_send(&self->base, &message);
 }
 
-static void s_answer(synchronizer_core_t *self, destination_t *destination, err_code_t code)
+static void s_answer_destination(synchronizer_core_t *self, destination_t *destination, err_code_t code)
 {
     bool again = code == ERR_GAP || code == ERR_CHECKSUM;
-    if (again && destination->applied + 1 < self->relay.oldest)
+    if (again && destination->applied + 1 < self->outgoing.oldest)
         s_tell_gap(self, destination);
     else if (again && !s_same_gap(self, destination))
         s_step_back(self, destination);
@@ -507,20 +508,20 @@ static void s_answer(synchronizer_core_t *self, destination_t *destination, err_
 static void s_on_ack(synchronizer_core_t *self, const message_t *message)
 {
     const delta_ack_t_ *ack = &message->delta_ack;
-    destination_t *destination = s_find(self, message);
+    destination_t *destination = s_find_destination(self, message);
     if (!destination || !s_ack_valid(self, message))
         return;
     bool fenced = !(self->spec.breaks & BREAK_FENCING);
     if (fenced && message->incarnation < destination->incarnation)
         return;
-    if (message->incarnation == destination->incarnation && ack->entry < destination->entry)
+    if (message->incarnation == destination->incarnation && ack->generation < destination->generation)
         return; /* late */
     s_heard(self, destination);
-    if (!s_in_line(&self->relay, ack)) {
+    if (!s_in_lineage(&self->outgoing, ack)) {
         s_tell_gap(self, destination); /* it finds out for itself, and enters */
         return;
     }
-    if (ack->applied > self->relay.last) {
+    if (ack->applied > self->outgoing.last) {
         s_tell_stale(self, destination, ack->applied);
         return;
     }
@@ -534,7 +535,7 @@ static void s_on_ack(synchronizer_core_t *self, const message_t *message)
     destination->flying_bytes = s_flying(self, destination);
     if (advanced)
         s_advanced(self, destination);
-    s_answer(self, destination, (err_code_t)ack->code);
+    s_answer_destination(self, destination, (err_code_t)ack->code);
 }
 
 static void s_on_link(synchronizer_core_t *self, const message_t *message)
@@ -588,12 +589,12 @@ static int64_t s_status_due(const void *core)
     return ((const synchronizer_core_t *)core)->status_us;
 }
 
-static void s_status(void *core, int64_t now_us)
+static void s_say_status_synchronizer(void *core, int64_t now_us)
 {
     synchronizer_core_t *self = core;
     int64_t since_us;
     const char *waits_for = synchronizer_core_waits_for(self, &since_us);
-    self->status_us = now_us + RELAY_STATUS_US;
+    self->status_us = now_us + SYNCHRONIZER_STATUS_US;
     message_t *message = core_message(&self->base, KIND_status, self->scheduler);
     message_set_name(message->status.actor, self->base.name);
     message->status.incarnation = self->base.incarnation;
@@ -602,7 +603,7 @@ static void s_status(void *core, int64_t now_us)
                                                                 : "running");
     message_set_name(message->status.waits_for, waits_for);
     message->status.since_us = (uint64_t)(now_us - since_us);
-    message->status.applied = self->relay.last;
+    message->status.applied = self->outgoing.last;
     message->status.durable = synchronizer_core_delivered(self);
     core_send(&self->base, &message);
 }
@@ -629,7 +630,7 @@ static void s_on_message(void *core, message_t **message_p, int64_t now_us)
         break;
     case KIND_stop: /* soft state: nothing to save */
         self->base.finished = true;
-        s_status(self, now_us);
+        s_say_status_synchronizer(self, now_us);
         break;
     default:
         break;
@@ -644,11 +645,11 @@ static const timer_row_t s_timers[] = {
     {s_silence_due, s_silence},
     {s_away_due, s_away},
     {s_fetch_due, s_fetch_missing},
-    {s_status_due, s_status},
+    {s_status_due, s_say_status_synchronizer},
 };
 #define TIMERS (sizeof s_timers / sizeof *s_timers)
 
-static void s_tick(void *core, int64_t now_us)
+static void s_tick_synchronizer(void *core, int64_t now_us)
 {
     synchronizer_core_t *self = core;
     self->base.now_us = now_us;
@@ -658,7 +659,7 @@ static void s_tick(void *core, int64_t now_us)
     timers_run(s_timers, TIMERS, self, now_us);
 }
 
-static int64_t s_due(const void *core)
+static int64_t s_due_synchronizer(const void *core)
 {
     const synchronizer_core_t *self = core;
     return self->base.finished ? ROLE_NEVER : timers_due(s_timers, TIMERS, self);
@@ -667,9 +668,9 @@ static int64_t s_due(const void *core)
 const role_t synchronizer_role = {
     .name = "synchronizer",
     .message = s_on_message,
-    .tick = s_tick,
-    .due = s_due,
+    .tick = s_tick_synchronizer,
+    .due = s_due_synchronizer,
     .outbox = core_outbox,
     .finished = core_finished,
-    .destroy = s_destroy,
+    .destroy = s_destroy_synchronizer,
 };

@@ -8,7 +8,7 @@
  *          it stands; a gap, a checksum or silence is answered by sending again from there. Each advance is
  *          told to the shard (stream). What a destination lacks and the shard keeps no longer is said
  *          (stream_gap): its shard enters. One that has entered stands elsewhere: its positions begin anew
- *          with a greater `entry`. One that lacks something and is silent longer than sync.away_after is
+ *          with a greater `generation`. One that lacks something and is silent longer than sync.away_after is
  *          away, which the shard is told. Soft state: after a restart it asks its shard (stream_fetch) and
  *          the destinations answer its deltas.
  * Limits   at most `window` bytes per destination on their way; chunks below the slowest destination are let

@@ -7,14 +7,15 @@
 
 #include "codec/base/backoff.h"
 
-#define RELAY_DELTAS_MAX 1024u /* kept at a time; what is beyond is fetched again in its turn */
-#define RELAY_CHUNKS_MAX 65536u
-#define RELAY_FETCH_US 200000
-#define RELAY_STATUS_US 1000000
-#define RELAY_RESEND_FIRST_US 1000000
-#define RELAY_RESEND_LAST_US 5000000
-#define RELAY_CARRIED_US 60000000 /* so long a link's queue is taken for progress */
-#define RELAY_GAP_US 100000 /* a gap told again within this (or a round trip and a half) is the same one */
+#define OUTGOING_DELTAS_MAX 1024u /* kept at a time; what is beyond is fetched again in its turn */
+#define OUTGOING_CHUNKS_MAX 65536u
+#define SYNCHRONIZER_FETCH_US 200000
+#define SYNCHRONIZER_STATUS_US 1000000
+#define SYNCHRONIZER_RESEND_FIRST_US 1000000
+#define SYNCHRONIZER_RESEND_LAST_US 5000000
+#define SYNCHRONIZER_CARRIED_US 60000000 /* so long a link's queue is taken for progress */
+#define SYNCHRONIZER_GAP_US                                                                                  \
+    100000 /* a gap told again within this (or a round trip and a half) is the same one */
 
 /* One delta of the own shard: its chunks as they came, data by reference. */
 typedef struct {
@@ -22,32 +23,32 @@ typedef struct {
     uint64_t total_bytes;
     message_t **chunks; /* (chunk_count) NULL: not here yet */
     uint64_t chunk_count, have;
-} relay_delta_t;
+} outgoing_delta_t;
 
 /* The deltas that are here, in the order of their numbers. */
 typedef struct {
-    uint64_t history;                  /* 0: not known */
-    uint64_t follows_history, follows; /* where it goes on from */
-    uint64_t head_incarnation;         /* of the shard when it last said what it keeps */
-    uint64_t oldest;                   /* first number the shard keeps */
-    uint64_t last;                     /* last number it has committed */
-    relay_delta_t *items;
+    uint64_t history;                       /* 0: not known */
+    uint64_t parent_history, parent_number; /* where it goes on from */
+    uint64_t head_incarnation;              /* of the shard when it last said what it keeps */
+    uint64_t oldest;                        /* first number the shard keeps */
+    uint64_t last;                          /* last number it has committed */
+    outgoing_delta_t *items;
     size_t count, capacity;
-} relay_t;
+} outgoing_t;
 
-void relay_reset(relay_t *self, uint64_t history);
-bool relay_can_be(const delta_t_ *delta);              /* numbers and chunks that a delta can have */
-void relay_add(relay_t *self, message_t **message_p);  /* takes it, or leaves it when it is not wanted */
-void relay_drop_below(relay_t *self, uint64_t number); /* lets go what ends below it */
+void outgoing_reset(outgoing_t *self, uint64_t history);
+bool relay_can_be(const delta_t_ *delta);                   /* numbers and chunks that a delta can have */
+void outgoing_add(outgoing_t *self, message_t **message_p); /* takes it, or leaves it when it is not wanted */
+void outgoing_drop_below(outgoing_t *self, uint64_t number); /* lets go what ends below it */
 /* the whole delta that begins at first, or NULL */
-const relay_delta_t *relay_find(const relay_t *self, uint64_t first);
+const outgoing_delta_t *outgoing_find(const outgoing_t *self, uint64_t first);
 /* The first number in [oldest, last] that no whole delta here covers; 0 when there is none. */
-uint64_t relay_missing(const relay_t *self);
+uint64_t outgoing_missing(const outgoing_t *self);
 
 typedef struct {
     size_t region;
     wire_name_t name;
-    uint64_t incarnation, entry;
+    uint64_t incarnation, generation;
     uint64_t applied, durable; /* as the destination says */
     int64_t lacks_us;          /* since when it lacks something and has not answered; 0: it does not */
     int64_t gap_us;            /* next stream_gap */
@@ -68,7 +69,7 @@ struct synchronizer_core {
     core_base_t base;
     synchronizer_spec_t spec;
     wire_name_t shard, scheduler;
-    relay_t relay;
+    outgoing_t outgoing;
     uint64_t shard_incarnation;
     destination_t *destinations; /* (destination_count) */
     size_t destination_count;

@@ -34,7 +34,7 @@ bool watcher_is_alone(const watcher_t *self)
     return self->alone;
 }
 
-static void s_tick(void *core, int64_t now_us)
+static void s_tick_watcher(void *core, int64_t now_us)
 {
     watcher_t *self = core;
     self->base.now_us = now_us;
@@ -45,7 +45,7 @@ static void s_tick(void *core, int64_t now_us)
     core_send(&self->base, &want);
 }
 
-static void s_message(void *core, message_t **message_p, int64_t now_us)
+static void s_message_watcher(void *core, message_t **message_p, int64_t now_us)
 {
     watcher_t *self = core;
     message_t *message = *message_p;
@@ -56,16 +56,16 @@ static void s_message(void *core, message_t **message_p, int64_t now_us)
     }
     self->alone = message->kind == KIND_unreachable;
     message_destroy(message_p);
-    s_tick(self, now_us);
+    s_tick_watcher(self, now_us);
 }
 
-static int64_t s_due(const void *core)
+static int64_t s_due_watcher(const void *core)
 {
     const watcher_t *self = core;
     return self->picture ? ROLE_NEVER : self->next_us;
 }
 
-static void s_destroy(void **core_p)
+static void s_destroy_watcher(void **core_p)
 {
     watcher_t *self = *core_p;
     if (!self)
@@ -77,9 +77,9 @@ static void s_destroy(void **core_p)
 }
 
 const role_t watcher_role = {.name = "watcher",
-                             .message = s_message,
-                             .tick = s_tick,
-                             .due = s_due,
+                             .message = s_message_watcher,
+                             .tick = s_tick_watcher,
+                             .due = s_due_watcher,
                              .outbox = core_outbox,
                              .finished = core_finished,
-                             .destroy = s_destroy};
+                             .destroy = s_destroy_watcher};

@@ -15,7 +15,7 @@ struct aside {
     int event_fd;
 };
 
-static void *s_run(void *hint)
+static void *s_run_aside(void *hint)
 {
     aside_t *self = hint;
     pthread_mutex_lock(&self->mutex);
@@ -41,7 +41,7 @@ err_code_t aside_new(aside_t **ret_self, err_t *err)
     self->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&self->mutex, NULL);
     pthread_cond_init(&self->wanted, NULL);
-    if (self->event_fd >= 0 && !pthread_create(&self->thread, NULL, s_run, self)) {
+    if (self->event_fd >= 0 && !pthread_create(&self->thread, NULL, s_run_aside, self)) {
         *ret_self = self;
         return ERR_OK;
     }

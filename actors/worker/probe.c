@@ -31,7 +31,7 @@ static int s_by_value(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-static void s_fill(probe_t *self)
+static void s_fill_inputs(probe_t *self)
 {
     rng_t rng;
     rng_init(&rng, PROBE_SEED);
@@ -43,7 +43,7 @@ static void s_fill(probe_t *self)
 }
 
 /* The first batch warms the caches up and is not counted. */
-static double s_run(probe_t *self, int64_t least_us)
+static double s_run_probe(probe_t *self, int64_t least_us)
 {
     int64_t began_us = clock_now_us();
     double loss;
@@ -83,7 +83,7 @@ static err_code_t s_make(probe_t *self, const char *model, size_t batch, err_t *
     if (!self->w || !self->g || !self->x || !self->labels)
         return err_set(err, ERR_MEMORY, "no memory for a probe of model %s with batches of %zu", model,
                        batch);
-    s_fill(self);
+    s_fill_inputs(self);
     return ERR_OK;
 }
 
@@ -92,7 +92,7 @@ static void *s_compute(void *hint)
 {
     probe_t *self = hint;
     pthread_barrier_wait(self->begin);
-    self->samples_per_s = s_run(self, self->least_us);
+    self->samples_per_s = s_run_probe(self, self->least_us);
     return NULL;
 }
 
@@ -117,7 +117,7 @@ static double s_measure(probe_t *probes, size_t count, int64_t least_us)
     return sum / (double)count;
 }
 
-static size_t s_count(uint64_t cores)
+static size_t s_count_cores(uint64_t cores)
 {
     long here = sysconf(_SC_NPROCESSORS_ONLN);
     uint64_t most = here > 0 && here < PROBE_CORES_MAX ? (uint64_t)here : here > 0 ? PROBE_CORES_MAX : 1;
@@ -127,7 +127,7 @@ static size_t s_count(uint64_t cores)
 err_code_t probe_measure(const char *model, size_t batch, uint64_t cores, int64_t least_us,
                          double *ret_samples_per_s, err_t *err)
 {
-    size_t count = s_count(cores);
+    size_t count = s_count_cores(cores);
     probe_t *probes = calloc(count, sizeof *probes);
     err_code_t rc = probes ? ERR_OK : err_set(err, ERR_MEMORY, "no memory for a probe");
     for (size_t i = 0; i < count && !rc; i++)

@@ -78,7 +78,7 @@ static void s_halt(void *hint)
     aside_destroy(&self->aside);
 }
 
-static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
+static err_code_t s_open_worker(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
 {
     worker_hint_t *self = hint;
     err_code_t rc = s_open_model(self, err);
@@ -108,7 +108,7 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
     return ERR_OK;
 }
 
-static void s_close(void *hint)
+static void s_close_worker(void *hint)
 {
     worker_hint_t *self = hint;
     aside_destroy(&self->aside);
@@ -254,7 +254,7 @@ static int64_t s_next_piece(worker_hint_t *self, int64_t now_us)
     return now_us;
 }
 
-static int64_t s_work(void *hint, void *core, int64_t now_us)
+static int64_t s_work_worker(void *hint, void *core, int64_t now_us)
 {
     (void)core;
     worker_hint_t *self = hint;
@@ -282,13 +282,13 @@ static int64_t s_work(void *hint, void *core, int64_t now_us)
     return s_next_piece(self, now_us);
 }
 
-static int s_fd(void *hint)
+static int s_fd_worker(void *hint)
 {
     const worker_hint_t *self = hint;
     return aside_fd(self->aside);
 }
 
-static err_code_t s_failure(void *hint, void *core, err_t *err)
+static err_code_t s_failure_worker(void *hint, void *core, err_t *err)
 {
     const worker_hint_t *self = hint;
     const char *reason = "";
@@ -305,8 +305,12 @@ static err_code_t s_failure(void *hint, void *core, err_t *err)
 
 void worker_actor_fill(const worker_actor_t *self, shell_spec_t *spec)
 {
-    static const shell_ops_t ops = {
-        .open = s_open, .work = s_work, .fd = s_fd, .halt = s_halt, .failure = s_failure, .close = s_close};
+    static const shell_ops_t ops = {.open = s_open_worker,
+                                    .work = s_work_worker,
+                                    .fd = s_fd_worker,
+                                    .halt = s_halt,
+                                    .failure = s_failure_worker,
+                                    .close = s_close_worker};
     worker_hint_t *hint = calloc(1, sizeof *hint);
     CHECK(hint);
     hint->with = *self;

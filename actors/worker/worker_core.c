@@ -83,7 +83,7 @@ static bool s_may_compute(const worker_core_t *self)
     return s_pulled(self) && room && !self->stop.asked;
 }
 
-static void s_begin(worker_core_t *self, bool evaluate, uint64_t batch, int64_t now_us)
+static void s_begin_batch(worker_core_t *self, bool evaluate, uint64_t batch, int64_t now_us)
 {
     if (!evaluate && !worker_lease_begin(&self->lease, batch))
         return;
@@ -101,7 +101,7 @@ static bool s_must_change(const worker_core_t *self, bool evaluate, uint64_t bat
 }
 
 /* The computation that comes next is pulled for; whatever was pulled for is put back. */
-static void s_fill(worker_core_t *self, int64_t now_us)
+static void s_fill_slot(worker_core_t *self, int64_t now_us)
 {
     bool evaluate;
     uint64_t batch;
@@ -114,7 +114,7 @@ static void s_fill(worker_core_t *self, int64_t now_us)
     }
     if (self->slot.state != SLOT_IDLE)
         return;
-    s_begin(self, evaluate, batch, now_us);
+    s_begin_batch(self, evaluate, batch, now_us);
     if (self->slot.state == SLOT_PULLING)
         worker_pull_ask(&self->pull);
 }
@@ -222,7 +222,7 @@ static int64_t s_status_due(const void *core)
     return ((const worker_core_t *)core)->status.due_us;
 }
 
-static void s_status(void *core, int64_t now_us)
+static void s_say_status_worker(void *core, int64_t now_us)
 {
     worker_core_t *self = core;
     const char *state = self->stop.failure    ? "failed"
@@ -238,7 +238,7 @@ static void s_finish(worker_core_t *self, int64_t now_us)
         return;
     self->base.finished = true;
     s_show(self, now_us);
-    s_status(self, now_us);
+    s_say_status_worker(self, now_us);
 }
 
 /* A step may take minutes, and who stops cannot wait for that: nobody has it, so it is leased again and
@@ -264,7 +264,7 @@ static void s_drain(void *core, int64_t now_us)
 
 static const timer_row_t s_timers[] = {
     {s_yield_due, s_yield}, {s_pull_due, s_pull}, {s_push_due, s_push},
-    {s_drain_due, s_drain}, {s_want_due, s_want}, {s_status_due, s_status},
+    {s_drain_due, s_drain}, {s_want_due, s_want}, {s_status_due, s_say_status_worker},
 };
 #define TIMERS (sizeof s_timers / sizeof *s_timers)
 
@@ -275,14 +275,14 @@ static void s_start(worker_core_t *self, int64_t now_us)
     worker_status_start(&self->status, now_us);
 }
 
-static void s_advance(worker_core_t *self, int64_t now_us)
+static void s_advance_worker(worker_core_t *self, int64_t now_us)
 {
     self->base.now_us = now_us;
     if (self->base.finished)
         return;
     if (!self->tally.started)
         s_start(self, now_us);
-    s_fill(self, now_us);
+    s_fill_slot(self, now_us);
     s_show(self, now_us);
     timers_run(s_timers, TIMERS, self, now_us);
 }
@@ -387,7 +387,7 @@ static void s_take_stop(worker_core_t *self, int64_t now_us)
         self->slot.state = SLOT_IDLE;
 }
 
-static void s_message(void *core, message_t **message_p, int64_t now_us)
+static void s_message_worker(void *core, message_t **message_p, int64_t now_us)
 {
     worker_core_t *self = core;
     message_t *message = *message_p;
@@ -415,7 +415,7 @@ static void s_message(void *core, message_t **message_p, int64_t now_us)
         break;
     }
     message_destroy(message_p);
-    s_advance(self, now_us);
+    s_advance_worker(self, now_us);
 }
 
 /* ---- computations ---- */
@@ -450,7 +450,7 @@ static void s_begin_push(worker_core_t *self, uint64_t samples, int64_t now_us)
     self->slot.state = SLOT_IDLE;
     carried = !self->stop.asked && worker_lease_next(&self->lease, &evaluate, &next) && !evaluate;
     if (carried)
-        s_begin(self, false, next, now_us);
+        s_begin_batch(self, false, next, now_us);
     carried = carried && self->slot.state == SLOT_PULLING;
     worker_push_begin(worker_pushes_free(&self->pushes), pushed, samples, gradient,
                       carried ? &self->pull : NULL, now_us);
@@ -472,7 +472,7 @@ void worker_core_computed(worker_core_t *self, double mean_loss, int64_t now_us)
         s_begin_push(self, end - first, now_us);
     if (self->stop.asked)
         s_hurry(self, now_us);
-    s_advance(self, now_us);
+    s_advance_worker(self, now_us);
 }
 
 void worker_core_evaluated(worker_core_t *self, double mean_loss, double accuracy, int64_t took_us,
@@ -487,7 +487,7 @@ void worker_core_evaluated(worker_core_t *self, double mean_loss, double accurac
     result->evaluated.took_us = took_us;
     worker_lease_keep_result(&self->lease, &result);
     self->want_us = now_us;
-    s_advance(self, now_us);
+    s_advance_worker(self, now_us);
 }
 
 bool worker_core_gave_up(const worker_core_t *self, uint64_t *ret_batch)
@@ -498,18 +498,18 @@ bool worker_core_gave_up(const worker_core_t *self, uint64_t *ret_batch)
 
 /* ---- the role ---- */
 
-static void s_tick(void *core, int64_t now_us)
+static void s_tick_worker(void *core, int64_t now_us)
 {
-    s_advance(core, now_us);
+    s_advance_worker(core, now_us);
 }
 
-static int64_t s_due(const void *core)
+static int64_t s_due_worker(const void *core)
 {
     const worker_core_t *self = core;
     return self->base.finished ? ROLE_NEVER : timers_due(s_timers, TIMERS, self);
 }
 
-static void s_destroy(void **core_p)
+static void s_destroy_worker(void **core_p)
 {
     worker_core_t *self = *core_p;
     if (!self)
@@ -567,10 +567,10 @@ err_code_t worker_core_failure(const worker_core_t *self, const char **ret_reaso
 
 const role_t worker_role = {
     .name = "worker",
-    .message = s_message,
-    .tick = s_tick,
-    .due = s_due,
+    .message = s_message_worker,
+    .tick = s_tick_worker,
+    .due = s_due_worker,
     .outbox = core_outbox,
     .finished = core_finished,
-    .destroy = s_destroy,
+    .destroy = s_destroy_worker,
 };

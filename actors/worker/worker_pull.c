@@ -52,7 +52,7 @@ void worker_pull_begin(worker_pull_t *self, uint64_t batch, bool newest, int64_t
     }
 }
 
-static void s_ask(worker_pull_t *self, size_t shard)
+static void s_ask_shard(worker_pull_t *self, size_t shard)
 {
     message_t *pull = core_message(self->base, KIND_pull, self->shards->names[shard]);
     pull->number = self->parts[shard].request;
@@ -64,13 +64,13 @@ static void s_ask(worker_pull_t *self, size_t shard)
 void worker_pull_ask(worker_pull_t *self)
 {
     for (size_t shard = 0; shard < self->shards->count; shard++)
-        s_ask(self, shard);
+        s_ask_shard(self, shard);
 }
 
 typedef enum { CHUNK_NEW, CHUNK_SEEN, CHUNK_WRONG } chunk_t;
 
-static chunk_t s_check(const worker_pull_t *self, const pull_part_t *part, size_t elements,
-                       const message_t *message)
+static chunk_t s_check_chunk(const worker_pull_t *self, const pull_part_t *part, size_t elements,
+                             const message_t *message)
 {
     uint64_t offset = message->params.offset, count = message->data.size_bytes / sizeof(float);
     if (message->params.total != elements || message->data.size_bytes % sizeof(float) ||
@@ -101,7 +101,7 @@ static void s_reject(worker_pull_t *self, size_t shard, int64_t now_us)
         return;
     }
     s_renew(self, part, now_us);
-    s_ask(self, shard);
+    s_ask_shard(self, shard);
 }
 
 void worker_pull_take(worker_pull_t *self, size_t shard, const message_t *message, int64_t now_us)
@@ -110,7 +110,7 @@ void worker_pull_take(worker_pull_t *self, size_t shard, const message_t *messag
     size_t first = self->shards->first[shard], elements = worker_shards_elements(self->shards, shard);
     if (!part->request || message->number != part->request || part->complete)
         return;
-    chunk_t chunk = s_check(self, part, elements, message);
+    chunk_t chunk = s_check_chunk(self, part, elements, message);
     uint64_t offset = message->params.offset, count = message->data.size_bytes / sizeof(float);
     if (chunk == CHUNK_NEW && ranges_add(&part->covered, offset, offset + count))
         chunk = CHUNK_WRONG;
@@ -143,7 +143,7 @@ void worker_pull_retry(worker_pull_t *self, int64_t now_us)
             continue;
         backoff_next(&part->pause);
         s_renew(self, part, now_us);
-        s_ask(self, shard);
+        s_ask_shard(self, shard);
     }
 }
 

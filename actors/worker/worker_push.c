@@ -47,7 +47,7 @@ static message_t *s_chunk(const worker_push_t *self, size_t shard, size_t chunk,
     return push;
 }
 
-static void s_send(worker_push_t *self, size_t shard, const worker_pull_t *pull, int64_t now_us)
+static void s_send_chunks(worker_push_t *self, size_t shard, const worker_pull_t *pull, int64_t now_us)
 {
     size_t elements = worker_shards_elements(self->shards, shard);
     size_t per_chunk = self->spec->chunk_bytes / sizeof(float);
@@ -74,7 +74,7 @@ void worker_push_begin(worker_push_t *self, uint64_t batch, uint64_t samples, bu
     for (size_t shard = 0; shard < self->shards->count; shard++) {
         self->parts[shard] = (push_part_t){.pause = backoff_of(RETRY_FIRST_US, RETRY_MOST_US)};
         backoff_next(&self->parts[shard].pause);
-        s_send(self, shard, pull, now_us);
+        s_send_chunks(self, shard, pull, now_us);
     }
     FAILPOINT(worker_pushed);
 }
@@ -94,7 +94,7 @@ bool worker_push_take(worker_push_t *self, size_t shard, const message_t *messag
         return false;
     if (!message->push_ack.applied) {
         if (message->push_ack.code == ERR_CHECKSUM && ++part->damaged <= DAMAGED_MAX)
-            s_send(self, shard, NULL, now_us);
+            s_send_chunks(self, shard, NULL, now_us);
         return false;
     }
     part->applied = true;
@@ -118,7 +118,7 @@ void worker_push_retry(worker_push_t *self, int64_t now_us)
         if (part->applied || now_us < part->retry_us)
             continue;
         backoff_next(&part->pause);
-        s_send(self, shard, NULL, now_us);
+        s_send_chunks(self, shard, NULL, now_us);
     }
 }
 

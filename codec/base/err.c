@@ -24,7 +24,7 @@ static bool s_is_inside_character(char c)
 
 /* The beginning of a text that is too long says where it happened, its end why and what to do: the middle
  * goes. */
-static void s_put(err_t *err, err_code_t code, const char *whole)
+static void s_put_text(err_t *err, err_code_t code, const char *whole)
 {
     static const char gap[] = "...";
     size_t length = strlen(whole), head = HEAD_MAX, tail = sizeof err->text - 1 - HEAD_MAX - (sizeof gap - 1);
@@ -49,7 +49,7 @@ err_code_t err_set(err_t *err, err_code_t code, const char *format, ...)
         va_start(args, format);
         vsnprintf(whole, sizeof whole, format, args);
         va_end(args);
-        s_put(err, code, whole);
+        s_put_text(err, code, whole);
     }
     return code;
 }
@@ -63,7 +63,7 @@ err_code_t err_prefix(err_t *err, err_code_t code, const char *format, ...)
         vsnprintf(prefix, sizeof prefix, format, args);
         va_end(args);
         snprintf(whole, sizeof whole, "%.*s: %s", (int)sizeof prefix - 3, prefix, err->text);
-        s_put(err, code, whole);
+        s_put_text(err, code, whole);
     }
     return code;
 }

@@ -85,7 +85,7 @@ static void s_set(json_value_t *object, const char *key, json_t *value)
     CHECK(json_object_set_new(s_in(object), key, value) == 0);
 }
 
-static void s_add(json_value_t *array, json_t *value)
+static void s_add_value(json_value_t *array, json_t *value)
 {
     CHECK(value);
     CHECK(json_array_append_new(s_in(array), value) == 0);
@@ -124,22 +124,22 @@ void json_set_moved(json_value_t *object, const char *key, json_value_t **value_
 
 void json_add_string(json_value_t *array, const char *value)
 {
-    s_add(array, s_string(value));
+    s_add_value(array, s_string(value));
 }
 
 void json_add_u64(json_value_t *array, uint64_t value)
 {
-    s_add(array, s_u64(value));
+    s_add_value(array, s_u64(value));
 }
 
 void json_add_number(json_value_t *array, double value)
 {
-    s_add(array, s_number(value));
+    s_add_value(array, s_number(value));
 }
 
 void json_add_moved(json_value_t *array, json_value_t **value_p)
 {
-    s_add(array, s_in(*value_p));
+    s_add_value(array, s_in(*value_p));
     *value_p = NULL;
 }
 
@@ -188,7 +188,7 @@ bool json_get_bool(const json_value_t *object, const char *key, bool otherwise)
 
 /* ---- text ---- */
 
-static void s_print(const json_t *value, int indent, FILE *out);
+static void s_print_value(const json_t *value, int indent, FILE *out);
 
 static void s_break(int indent, FILE *out)
 {
@@ -226,7 +226,7 @@ static void s_print_array(const json_t *array, int indent, FILE *out)
     fputc('[', out);
     for (size_t index = 0; index < count; index++) {
         s_break(inner, out);
-        s_print(json_array_get(array, index), inner, out);
+        s_print_value(json_array_get(array, index), inner, out);
         if (index + 1 < count)
             fputs(indent < 0 ? ", " : ",", out);
     }
@@ -253,14 +253,14 @@ static void s_print_object(json_t *object, int indent, FILE *out)
         s_print_scalar(name, out);
         json_decref(name);
         fputs(": ", out);
-        s_print(value, inner, out);
+        s_print_value(value, inner, out);
     }
     if (!first)
         s_break(indent, out);
     fputc('}', out);
 }
 
-static void s_print(const json_t *value, int indent, FILE *out)
+static void s_print_value(const json_t *value, int indent, FILE *out)
 {
     if (json_is_object(value))
         s_print_object((json_t *)(uintptr_t)value, indent, out);
@@ -275,7 +275,7 @@ static char *s_to_text(const json_value_t *self, bool compact, size_t *ret_size)
     char *text = NULL;
     FILE *out = open_memstream(&text, ret_size);
     CHECK(out);
-    s_print(s_in(self), compact ? -1 : 0, out);
+    s_print_value(s_in(self), compact ? -1 : 0, out);
     if (!compact)
         fputc('\n', out);
     CHECK(fclose(out) == 0);
@@ -300,7 +300,7 @@ err_code_t json_parse(const char *text, size_t size, json_value_t **ret_self, er
 
 /* ---- files ---- */
 
-static err_code_t s_fail(const char *verb, const char *path, err_t *err)
+static err_code_t s_fail_json(const char *verb, const char *path, err_t *err)
 {
     int why = errno;
     err_code_t code = why == ENOENT ? ERR_NOT_FOUND : why == ENOSPC || why == EDQUOT ? ERR_FULL : ERR_IO;
@@ -326,7 +326,7 @@ static err_code_t s_read_all(int fd, const char *path, char **ret_text, size_t *
 {
     struct stat about;
     if (fstat(fd, &about) != 0)
-        return s_fail("read", path, err);
+        return s_fail_json("read", path, err);
     if (!S_ISREG(about.st_mode))
         return err_set(err, ERR_IO, "read %s: not a regular file", path);
     if (about.st_size > (off_t)FILE_MAX_BYTES)
@@ -340,7 +340,7 @@ static err_code_t s_read_all(int fd, const char *path, char **ret_text, size_t *
             continue;
         if (got < 0) {
             free(text);
-            return s_fail("read", path, err);
+            return s_fail_json("read", path, err);
         }
         if (got == 0)
             break;
@@ -355,7 +355,7 @@ err_code_t json_read_file(const char *path, json_value_t **ret_self, err_t *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return s_fail("open", path, err);
+        return s_fail_json("open", path, err);
     char *text = NULL;
     size_t size = 0;
     err_code_t code = s_read_all(fd, path, &text, &size, err);

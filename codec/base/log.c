@@ -96,7 +96,7 @@ static void s_flatten(char *text, size_t size)
             text[index] = ' ';
 }
 
-static void s_write(int fd, const char *line, size_t size)
+static void s_write_line(int fd, const char *line, size_t size)
 {
     ssize_t wrote;
     if (fd == STDERR_FILENO) {
@@ -120,7 +120,7 @@ static bool s_passes(log_level_t level, int64_t up_us, const char *event, size_t
     return passes;
 }
 
-static void s_put(log_level_t level, const char *line, size_t size)
+static void s_put_line(log_level_t level, const char *line, size_t size)
 {
     pthread_mutex_lock(&s_mutex);
     bool filed = s_file.fd >= 0;
@@ -128,10 +128,10 @@ static void s_put(log_level_t level, const char *line, size_t size)
         log_file_write(&s_file, line, size);
     pthread_mutex_unlock(&s_mutex);
     if (!filed)
-        s_write(atomic_load(&s_fd), line, size);
+        s_write_line(atomic_load(&s_fd), line, size);
     int echo_fd = atomic_load(&s_echo_fd);
     if (echo_fd >= 0 && (int)level >= atomic_load(&s_echo_least))
-        s_write(echo_fd, line, size);
+        s_write_line(echo_fd, line, size);
 }
 
 /* "actor=A ev=E ..." into at most `room` bytes; *ret_cut: there was more. */
@@ -173,7 +173,7 @@ void log_event(log_level_t level, const char *actor, const char *event, const ch
         if (held)
             size += (size_t)snprintf(line + size, sizeof line - size, " held=%llu", (unsigned long long)held);
         line[size++] = '\n';
-        s_put(level, line, size);
+        s_put_line(level, line, size);
     }
     errno = saved_errno;
 }

@@ -8,14 +8,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int s_open(const char *path)
+static int s_open_log(const char *path)
 {
     return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
 err_code_t log_file_open(log_file_t *self, const char *path, size_t most_bytes, err_t *err)
 {
-    *self = (log_file_t){.fd = s_open(path), .most_bytes = most_bytes};
+    *self = (log_file_t){.fd = s_open_log(path), .most_bytes = most_bytes};
     snprintf(self->path, sizeof self->path, "%s", path);
     self->look_bytes = most_bytes < LOG_FILE_LOOK_BYTES ? most_bytes : LOG_FILE_LOOK_BYTES;
     return self->fd < 0 ? err_set(err, ERR_IO, "%s: %s", path, strerror(errno)) : ERR_OK;
@@ -42,7 +42,7 @@ static bool s_is_current(const log_file_t *self, size_t *ret_bytes)
 /* Without a new one, as with no descriptors left, the old one goes on. */
 static void s_follow(log_file_t *self)
 {
-    int fd = s_open(self->path);
+    int fd = s_open_log(self->path);
     if (fd < 0)
         return;
     dup3(fd, self->fd, O_CLOEXEC);
@@ -50,7 +50,7 @@ static void s_follow(log_file_t *self)
 }
 
 /* One of the writers alone gives the file its other name. */
-static void s_look(log_file_t *self)
+static void s_look_at_file(log_file_t *self)
 {
     size_t bytes = 0;
     char before[PATH_MAX + 2];
@@ -76,5 +76,5 @@ void log_file_write(log_file_t *self, const char *bytes, size_t size)
     while (wrote < 0 && errno == EINTR);
     self->since_bytes += size;
     if (self->since_bytes >= self->look_bytes)
-        s_look(self);
+        s_look_at_file(self);
 }

@@ -18,7 +18,7 @@ static uint64_t s_key(const char *line, size_t size)
 }
 
 /* The line's entry, or one that may be taken for it. */
-static log_repeat_line_t *s_find(log_repeat_t *self, uint64_t key)
+static log_repeat_line_t *s_find_line(log_repeat_t *self, uint64_t key)
 {
     log_repeat_line_t *oldest = &self->lines[0];
     for (size_t i = 0; i < LOG_REPEAT_LINES; i++) {
@@ -33,7 +33,7 @@ static log_repeat_line_t *s_find(log_repeat_t *self, uint64_t key)
 bool log_repeat_pass(log_repeat_t *self, const char *line, size_t size, int64_t now_us, uint64_t *ret_held)
 {
     uint64_t key = s_key(line, size);
-    log_repeat_line_t *known = s_find(self, key);
+    log_repeat_line_t *known = s_find_line(self, key);
     if (known->key != key || now_us - known->seen_us >= LOG_REPEAT_FORGET_US)
         *known =
             (log_repeat_line_t){.key = key, .pause = backoff_of(LOG_REPEAT_FIRST_US, LOG_REPEAT_MOST_US)};

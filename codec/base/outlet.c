@@ -69,7 +69,7 @@ static void s_remove(outlet_t *self, size_t size)
 }
 
 /* A message that is refused is gone: the next message may fare better. */
-static void *s_run(void *hint)
+static void *s_run_outlet(void *hint)
 {
     outlet_t *self = hint;
     char some[PIPE_BUF];
@@ -96,13 +96,13 @@ static bool s_may_wait(int fd)
 }
 
 /* Under the mutex. Without a thread, of which there may be no more, it is written at once, come what may. */
-static void s_begin(outlet_t *self)
+static void s_begin_outlet(outlet_t *self)
 {
     pthread_t thread;
     if (self->asked)
         return;
     self->asked = true;
-    self->threaded = s_may_wait(self->fd) && !pthread_create(&thread, NULL, s_run, self);
+    self->threaded = s_may_wait(self->fd) && !pthread_create(&thread, NULL, s_run_outlet, self);
     if (self->threaded)
         pthread_detach(thread);
 }
@@ -138,7 +138,7 @@ void outlet_write(int fd, const char *bytes, size_t size)
 {
     outlet_t *self = s_of(fd);
     pthread_mutex_lock(&self->mutex);
-    s_begin(self);
+    s_begin_outlet(self);
     if (self->threaded)
         s_queue(self, bytes, size);
     for (size_t done = 0; !self->threaded && done < size;) {

@@ -13,7 +13,7 @@
 
 #define NAME_TRIES 100
 
-static err_code_t s_fail(const char *verb, const char *path, err_t *err)
+static err_code_t s_fail_output(const char *verb, const char *path, err_t *err)
 {
     int why = errno;
     err_code_t code = why == ENOENT || why == ENOTDIR                  ? ERR_NOT_FOUND
@@ -75,10 +75,10 @@ static err_code_t s_take_after(int fd, const struct stat *old, const char *path,
 {
     bool kept = fchown(fd, old->st_uid, old->st_gid) == 0;
     mode_t mode = old->st_mode & (kept ? 0777 : 0707); /* another group is not given what the old one had */
-    return fchmod(fd, mode) == 0 ? ERR_OK : s_fail("set the permissions of", path, err);
+    return fchmod(fd, mode) == 0 ? ERR_OK : s_fail_output("set the permissions of", path, err);
 }
 
-static err_code_t s_begin(output_t *self, err_t *err)
+static err_code_t s_begin_output(output_t *self, err_t *err)
 {
     struct stat old;
     bool there = stat(self->path, &old) == 0;
@@ -86,14 +86,14 @@ static err_code_t s_begin(output_t *self, err_t *err)
         return err_set(err, ERR_USAGE, "%s is a directory; write the path of a file", self->path);
     if (there && !S_ISREG(old.st_mode)) {
         self->fd = open(self->path, O_WRONLY | O_CLOEXEC);
-        return self->fd >= 0 ? ERR_OK : s_fail("open", self->path, err);
+        return self->fd >= 0 ? ERR_OK : s_fail_output("open", self->path, err);
     }
     if (there && !self->overwrite)
         return s_exists(self->path, err);
     self->fd = s_create_beside(self->path, self->temporary);
     if (self->fd < 0) {
         self->temporary[0] = '\0';
-        return s_fail("create", self->path, err);
+        return s_fail_output("create", self->path, err);
     }
     err_code_t code = there ? s_take_after(self->fd, &old, self->path, err) : ERR_OK;
     if (code)
@@ -106,12 +106,12 @@ err_code_t output_begin(output_t *self, const char *path, bool overwrite, err_t 
     *self = (output_t){.fd = -1, .overwrite = overwrite};
     if (!output_is_stdout(path)) {
         err_code_t code = s_resolve(path, self->path, err);
-        return code ? code : s_begin(self, err);
+        return code ? code : s_begin_output(self, err);
     }
     snprintf(self->path, sizeof self->path, "standard output");
     fflush(stdout);
     self->fd = dup(STDOUT_FILENO);
-    return self->fd >= 0 ? ERR_OK : s_fail("write", self->path, err);
+    return self->fd >= 0 ? ERR_OK : s_fail_output("write", self->path, err);
 }
 
 err_code_t output_write(output_t *self, const void *data, size_t size, err_t *err)
@@ -121,7 +121,7 @@ err_code_t output_write(output_t *self, const void *data, size_t size, err_t *er
         if (written < 0 && errno == EINTR)
             continue;
         if (written < 0)
-            return s_fail("write", self->path, err);
+            return s_fail_output("write", self->path, err);
         bytes += written;
         size -= (size_t)written;
     }
@@ -140,7 +140,7 @@ static err_code_t s_rename(output_t *self, err_t *err)
             unlink(from);
     }
     if (failed)
-        return errno == EEXIST ? s_exists(to, err) : s_fail("rename to", to, err);
+        return errno == EEXIST ? s_exists(to, err) : s_fail_output("rename to", to, err);
     self->temporary[0] = '\0';
     return ERR_OK;
 }
@@ -163,9 +163,9 @@ static void s_sync_parent(const char *path)
 err_code_t output_finish(output_t *self, err_t *err)
 {
     bool beside = self->temporary[0];
-    err_code_t code = beside && fsync(self->fd) != 0 ? s_fail("sync", self->path, err) : ERR_OK;
+    err_code_t code = beside && fsync(self->fd) != 0 ? s_fail_output("sync", self->path, err) : ERR_OK;
     if (close(self->fd) != 0 && !code)
-        code = s_fail("write", self->path, err);
+        code = s_fail_output("write", self->path, err);
     self->fd = -1;
     if (!code && beside)
         code = s_rename(self, err);

@@ -32,7 +32,7 @@ static err_code_t s_reserve(ranges_t *self, size_t count)
 }
 
 /* Index of the first interval whose end is at or above (touch) or above (not touch) the number. */
-static size_t s_find(const ranges_t *self, uint64_t number, bool touch)
+static size_t s_find_range(const ranges_t *self, uint64_t number, bool touch)
 {
     size_t low = 0, high = self->count;
     while (low < high) {
@@ -65,7 +65,7 @@ err_code_t ranges_add(ranges_t *self, uint64_t first, uint64_t end)
 {
     if (first >= end)
         return ERR_OK;
-    size_t from = s_find(self, first, true);
+    size_t from = s_find_range(self, first, true);
     size_t to = from;
     range_t merged = {first, end};
     for (; to < self->count && self->items[to].first <= end; to++) {
@@ -81,7 +81,7 @@ err_code_t ranges_remove(ranges_t *self, uint64_t first, uint64_t end)
 {
     if (first >= end)
         return ERR_OK;
-    size_t from = s_find(self, first, false);
+    size_t from = s_find_range(self, first, false);
     size_t to = from;
     range_t kept[2];
     size_t kept_count = 0;
@@ -167,7 +167,7 @@ err_code_t ranges_intersect(ranges_t *self, const ranges_t *other)
 
 bool ranges_has(const ranges_t *self, uint64_t number)
 {
-    size_t index = s_find(self, number, false);
+    size_t index = s_find_range(self, number, false);
     return index < self->count && self->items[index].first <= number;
 }
 
@@ -175,7 +175,7 @@ bool ranges_has_all(const ranges_t *self, uint64_t first, uint64_t end)
 {
     if (first >= end)
         return true;
-    size_t index = s_find(self, first, false);
+    size_t index = s_find_range(self, first, false);
     return index < self->count && self->items[index].first <= first && end <= self->items[index].end;
 }
 
@@ -202,7 +202,7 @@ uint64_t ranges_size_below(const ranges_t *self, uint64_t end)
 
 bool ranges_gap(const ranges_t *self, uint64_t from, uint64_t limit, uint64_t *ret_first, uint64_t *ret_end)
 {
-    size_t index = s_find(self, from, false);
+    size_t index = s_find_range(self, from, false);
     uint64_t first = from;
     if (index < self->count && self->items[index].first <= from)
         first = self->items[index++].end;

@@ -33,26 +33,27 @@ LANES_BODY uint32_t s_double_body(const uint16_t *restrict halves, float *restri
 LANES_FUNCTION(uint32_t, s_double, (const uint16_t *halves, float *ret_x, size_t count),
                (halves, ret_x, count))
 
-static size_t s_size(size_t count)
+static size_t s_size_bf16(size_t count)
 {
     return (count + count % 2) * 2;
 }
 
-static void s_encode(float *x, size_t count, uint8_t *ret_bytes)
+static void s_encode_bf16(float *x, size_t count, uint8_t *ret_bytes)
 {
     uint16_t halves[ENCODING_BLOCK + 1];
     s_halve(x, count, halves);
     halves[count] = 0;
-    memcpy(ret_bytes, halves, s_size(count));
+    memcpy(ret_bytes, halves, s_size_bf16(count));
 }
 
-static err_code_t s_decode(const uint8_t *bytes, float *ret_x, size_t count)
+static err_code_t s_decode_bf16(const uint8_t *bytes, float *ret_x, size_t count)
 {
     uint16_t halves[ENCODING_BLOCK + 1];
-    memcpy(halves, bytes, s_size(count));
+    memcpy(halves, bytes, s_size_bf16(count));
     if (count % 2 && halves[count])
         return ERR_MALFORMED;
     return s_double(halves, ret_x, count) ? ERR_NUMBER : ERR_OK;
 }
 
-const encoding_blocks_t bf16_blocks = {.size = s_size, .least = 1, .encode = s_encode, .decode = s_decode};
+const encoding_blocks_t bf16_blocks = {
+    .size = s_size_bf16, .least = 1, .encode = s_encode_bf16, .decode = s_decode_bf16};

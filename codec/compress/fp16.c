@@ -88,14 +88,14 @@ LANES_TARGET_AVX2 static bool s_decode_wide(const uint8_t *bytes, float *ret_x, 
 }
 #endif
 
-static size_t s_size(size_t count)
+static size_t s_size_fp16(size_t count)
 {
     return (count + count % 2) * 2;
 }
 
-static void s_encode(float *x, size_t count, uint8_t *ret_bytes)
+static void s_encode_fp16(float *x, size_t count, uint8_t *ret_bytes)
 {
-    memset(ret_bytes + s_size(count) - 2, 0, 2);
+    memset(ret_bytes + s_size_fp16(count) - 2, 0, 2);
 #if LANES_X86
     if (lanes_used() != LANES_PLAIN) {
         s_encode_wide(x, count, ret_bytes);
@@ -105,7 +105,7 @@ static void s_encode(float *x, size_t count, uint8_t *ret_bytes)
     s_encode_rest(x, 0, count, ret_bytes);
 }
 
-static err_code_t s_decode(const uint8_t *bytes, float *ret_x, size_t count)
+static err_code_t s_decode_fp16(const uint8_t *bytes, float *ret_x, size_t count)
 {
     if (count % 2 && (bytes[2 * count] || bytes[2 * count + 1]))
         return ERR_MALFORMED;
@@ -117,4 +117,4 @@ static err_code_t s_decode(const uint8_t *bytes, float *ret_x, size_t count)
 }
 
 const encoding_blocks_t fp16_blocks = {
-    .size = s_size, .least = LEAST_BITS, .encode = s_encode, .decode = s_decode};
+    .size = s_size_fp16, .least = LEAST_BITS, .encode = s_encode_fp16, .decode = s_decode_fp16};

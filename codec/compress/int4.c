@@ -169,7 +169,7 @@ static size_t s_rest_size(size_t rest)
     return SCALE_BYTES + whole + (part < HALF ? (part + 3) / 4 * 4 : HALF);
 }
 
-static size_t s_size(size_t count)
+static size_t s_size_int4(size_t count)
 {
     size_t rest = count % GROUP;
     return count / GROUP * GROUP_BYTES + (rest ? s_rest_size(rest) : 0);
@@ -186,7 +186,7 @@ static void s_encode_rest(float *x, size_t count, uint8_t *ret_bytes)
     memcpy(x, padded, count * sizeof *x);
 }
 
-static void s_encode(float *x, size_t count, uint8_t *ret_bytes)
+static void s_encode_int4(float *x, size_t count, uint8_t *ret_bytes)
 {
     size_t groups = count / GROUP;
     s_encode_groups(x, groups, ret_bytes);
@@ -208,7 +208,7 @@ static err_code_t s_decode_rest(const uint8_t *bytes, float *ret_x, size_t count
     return code;
 }
 
-static err_code_t s_decode(const uint8_t *bytes, float *ret_x, size_t count)
+static err_code_t s_decode_int4(const uint8_t *bytes, float *ret_x, size_t count)
 {
     size_t groups = count / GROUP;
     err_code_t code = s_decode_groups(bytes, ret_x, groups);
@@ -218,4 +218,4 @@ static err_code_t s_decode(const uint8_t *bytes, float *ret_x, size_t count)
 }
 
 const encoding_blocks_t int4_blocks = {
-    .size = s_size, .least = LEAST_BITS, .encode = s_encode, .decode = s_decode};
+    .size = s_size_int4, .least = LEAST_BITS, .encode = s_encode_int4, .decode = s_decode_int4};

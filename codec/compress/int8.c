@@ -96,7 +96,7 @@ static size_t s_rest_size(size_t rest)
     return (rest + 3) / 4 * 4;
 }
 
-static size_t s_size(size_t count)
+static size_t s_size_int8(size_t count)
 {
     size_t rest = count % GROUP;
     return count / GROUP * (EXPONENTS + GROUP) + (rest ? EXPONENTS + s_rest_size(rest) : 0);
@@ -113,7 +113,7 @@ static void s_encode_rest(float *x, size_t count, uint8_t *ret_bytes)
     memcpy(x, padded, count * sizeof *x);
 }
 
-static void s_encode(float *x, size_t count, uint8_t *ret_bytes)
+static void s_encode_int8(float *x, size_t count, uint8_t *ret_bytes)
 {
     size_t groups = count / GROUP;
     s_encode_groups(x, groups, ret_bytes);
@@ -142,7 +142,7 @@ static err_code_t s_decode_rest(const uint8_t *bytes, float *ret_x, size_t count
     return code;
 }
 
-static err_code_t s_decode(const uint8_t *bytes, float *ret_x, size_t count)
+static err_code_t s_decode_int8(const uint8_t *bytes, float *ret_x, size_t count)
 {
     size_t groups = count / GROUP;
     err_code_t code = s_decode_groups(bytes, ret_x, groups);
@@ -151,4 +151,5 @@ static err_code_t s_decode(const uint8_t *bytes, float *ret_x, size_t count)
     return s_decode_rest(bytes + groups * (EXPONENTS + GROUP), ret_x + groups * GROUP, count % GROUP);
 }
 
-const encoding_blocks_t int8_blocks = {.size = s_size, .least = 1, .encode = s_encode, .decode = s_decode};
+const encoding_blocks_t int8_blocks = {
+    .size = s_size_int8, .least = 1, .encode = s_encode_int8, .decode = s_decode_int8};

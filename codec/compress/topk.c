@@ -59,7 +59,7 @@ typedef struct {
     uint64_t where[ENCODING_BLOCK];
 } writer_t;
 
-static void s_put(writer_t *self, uint64_t bits, unsigned count)
+static void s_put_bits(writer_t *self, uint64_t bits, unsigned count)
 {
     self->bits |= bits << self->bit_count;
     self->bit_count += count;
@@ -76,9 +76,9 @@ static void s_put_index(writer_t *self, uint64_t index)
 {
     uint64_t distance = index - self->next, zeros = distance >> self->width;
     for (; zeros > 31; zeros -= 31)
-        s_put(self, 0, 31);
-    s_put(self, UINT64_C(1) << zeros, (unsigned)zeros + 1);
-    s_put(self, distance & ((UINT64_C(1) << self->width) - 1), self->width);
+        s_put_bits(self, 0, 31);
+    s_put_bits(self, UINT64_C(1) << zeros, (unsigned)zeros + 1);
+    s_put_bits(self, distance & ((UINT64_C(1) << self->width) - 1), self->width);
     self->next = index + 1;
 }
 
@@ -102,7 +102,8 @@ typedef struct {
     float threshold;    /* of scale */
 } pick_t;
 
-static size_t s_find(const pick_t *pick, const float *x, size_t first, size_t count, uint32_t *ret_indices)
+static size_t s_find_largest(const pick_t *pick, const float *x, size_t first, size_t count,
+                             uint32_t *ret_indices)
 {
     if (!pick->scale)
         return select_find(x + first, count, pick->least, BITS_INFINITY, ret_indices);
@@ -110,13 +111,13 @@ static size_t s_find(const pick_t *pick, const float *x, size_t first, size_t co
                               ret_indices);
 }
 
-static void s_write(writer_t *self, float *x, size_t count, const pick_t *pick)
+static void s_write_picked(writer_t *self, float *x, size_t count, const pick_t *pick)
 {
     uint32_t found[ENCODING_BLOCK];
     size_t equal = pick->equal;
     for (size_t first = 0; first < count; first += ENCODING_BLOCK) {
         size_t n = count - first < ENCODING_BLOCK ? count - first : ENCODING_BLOCK;
-        size_t hits = s_find(pick, x, first, n, found);
+        size_t hits = s_find_largest(pick, x, first, n, found);
         for (size_t i = 0; i < hits; i++) {
             size_t index = first + found[i];
             bool equals = (bits_of(x[index]) & BITS_MAGNITUDE) == pick->least;
@@ -133,7 +134,7 @@ static void s_write(writer_t *self, float *x, size_t count, const pick_t *pick)
     }
     s_flush(self, x);
     if (self->bit_count)
-        s_put(self, 0, 32 - self->bit_count);
+        s_put_bits(self, 0, 32 - self->bit_count);
 }
 
 /* values + residual to where the residual goes, and which of them are the largest. */
@@ -163,7 +164,7 @@ static pick_t s_pick_beyond(const encoding_input_t *input, uint32_t least, size_
     for (size_t first = 0; first < input->count; first += ENCODING_BLOCK) {
         size_t left = input->count - first, n = left < ENCODING_BLOCK ? left : ENCODING_BLOCK;
         encoding_add(input->values + first, input->residual ? input->residual + first : NULL, x + first, n);
-        *ret_most += s_find(&pick, x, first, n, found);
+        *ret_most += s_find_largest(&pick, x, first, n, found);
     }
     return pick;
 }
@@ -183,7 +184,7 @@ size_t topk_encode(const encoding_setting_t *setting, const encoding_input_t *in
     writer.width = s_width(most, input->count);
     writer.index_at = ret_bytes + HEADER;
     writer.value_at = values;
-    s_write(&writer, input->ret_residual, input->count, &pick);
+    s_write_picked(&writer, input->ret_residual, input->count, &pick);
     uint32_t words = (uint32_t)((writer.index_at - ret_bytes - HEADER) / 4);
     size_t value_bytes = (size_t)(writer.value_at - values);
     memset(ret_bytes, 0, HEADER);
@@ -230,7 +231,7 @@ static err_code_t s_begin(reader_t *bytes, size_t count, source_t *ret, err_t *e
     return reader_skip(bytes, bytes->left) ? ERR_OK : ERR_SHAPE;
 }
 
-static void s_fill(source_t *self)
+static void s_fill_bits(source_t *self)
 {
     uint32_t word, scratch;
     if (self->bit_count > 32 || self->words == 0)
@@ -241,7 +242,7 @@ static void s_fill(source_t *self)
     self->words--;
 }
 
-static void s_drop(source_t *self, unsigned count)
+static void s_drop_bits(source_t *self, unsigned count)
 {
     self->bits = count < 64 ? self->bits >> count : 0;
     self->bit_count -= count;
@@ -251,28 +252,28 @@ static void s_drop(source_t *self, unsigned count)
 static bool s_next(source_t *self, size_t count, uint64_t *ret_index)
 {
     uint64_t zeros = 0;
-    s_fill(self);
+    s_fill_bits(self);
     while (self->bits == 0) {
         zeros += self->bit_count;
-        s_drop(self, self->bit_count);
-        s_fill(self);
+        s_drop_bits(self, self->bit_count);
+        s_fill_bits(self);
         if (self->bit_count == 0 || zeros > count)
             return false;
     }
     unsigned more = (unsigned)__builtin_ctzll(self->bits);
-    s_drop(self, more + 1);
-    s_fill(self);
+    s_drop_bits(self, more + 1);
+    s_fill_bits(self);
     zeros += more;
     if (self->bit_count < self->width || zeros > count >> self->width)
         return false;
     uint64_t index = self->next + (zeros << self->width | (self->bits & ((UINT64_C(1) << self->width) - 1)));
-    s_drop(self, self->width);
+    s_drop_bits(self, self->width);
     *ret_index = index;
     self->next = index + 1;
     return index < count;
 }
 
-static err_code_t s_read(source_t *self, size_t n, float *ret_values, size_t count, err_t *err)
+static err_code_t s_read_values(source_t *self, size_t n, float *ret_values, size_t count, err_t *err)
 {
     float x[ENCODING_BLOCK];
     uint8_t scratch[ENCODING_BLOCK * sizeof(float)];
@@ -299,7 +300,8 @@ err_code_t topk_decode(reader_t *bytes, float *ret_values, size_t count, err_t *
     memset(ret_values, 0, count * sizeof *ret_values);
     for (uint64_t done = 0; done < source.count && !code; done += ENCODING_BLOCK) {
         uint64_t left = source.count - done;
-        code = s_read(&source, left < ENCODING_BLOCK ? (size_t)left : ENCODING_BLOCK, ret_values, count, err);
+        code = s_read_values(&source, left < ENCODING_BLOCK ? (size_t)left : ENCODING_BLOCK, ret_values,
+                             count, err);
     }
     if (!code && (source.words || source.bit_count > 31 || source.bits))
         return err_set(err, ERR_MALFORMED, "topk: bits behind the last index");

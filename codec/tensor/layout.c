@@ -22,8 +22,8 @@ static err_code_t s_check_name(const layout_t *self, const char *name, err_t *er
     return ERR_OK;
 }
 
-static err_code_t s_count(const layout_t *self, const char *name, size_t rank, const size_t *dims,
-                          size_t *ret_count, err_t *err)
+static err_code_t s_count_elements(const layout_t *self, const char *name, size_t rank, const size_t *dims,
+                                   size_t *ret_count, err_t *err)
 {
     if (rank < 1 || rank > TENSOR_RANK_MAX)
         return err_set(err, ERR_SHAPE, "tensor '%s': rank %zu is not in 1..%d", name, rank, TENSOR_RANK_MAX);
@@ -50,7 +50,7 @@ err_code_t layout_add(layout_t *self, const char *name, size_t rank, const size_
                        LAYOUT_TENSORS_MAX);
     err_code_t code = s_check_name(self, name, err);
     if (!code)
-        code = s_count(self, name, rank, dims, &count, err);
+        code = s_count_elements(self, name, rank, dims, &count, err);
     if (code)
         return code;
     tensor_t *tensor = self->tensors + self->tensor_count;

@@ -11,7 +11,7 @@ typedef struct {
     size_t size;
 } sink_t;
 
-static int s_write(void *context, const char *bytes, size_t size)
+static int s_write_bytes(void *context, const char *bytes, size_t size)
 {
     sink_t *sink = context;
     if (sink->at)
@@ -108,7 +108,7 @@ static void s_pack_field(msgpack_packer *packer, const void *value, const schema
 static void s_pack_envelope(const message_t *self, sink_t *sink)
 {
     msgpack_packer packer;
-    msgpack_packer_init(&packer, sink, s_write);
+    msgpack_packer_init(&packer, sink, s_write_bytes);
     msgpack_pack_array(&packer, 7);
     msgpack_pack_uint64(&packer, MESSAGE_PROTOCOL);
     msgpack_pack_uint64(&packer, (uint64_t)self->kind);
@@ -124,7 +124,7 @@ static void s_pack_data_head(sink_t *sink, size_t size)
 {
     const char head[] = {0,         (char)0xc6, (char)(size >> 24), (char)(size >> 16), (char)(size >> 8),
                          (char)size};
-    s_write(sink, head, sizeof head);
+    s_write_bytes(sink, head, sizeof head);
 }
 
 /* Fields are in the order of their numbers, which is looked for only where a column's may be far from its
@@ -132,7 +132,7 @@ static void s_pack_data_head(sink_t *sink, size_t size)
 static void s_pack_map(const message_t *self, const schema_t *schema, size_t present, sink_t *sink)
 {
     msgpack_packer packer;
-    msgpack_packer_init(&packer, sink, s_write);
+    msgpack_packer_init(&packer, sink, s_write_bytes);
     msgpack_pack_map(&packer, present + (self->data.buf != NULL));
     size_t count = schema->scattered ? schema->place_count : schema->field_count;
     for (size_t i = 0; i < count; i++) {

@@ -41,7 +41,7 @@ static int s_serve(launch_t *launch, serve_spec_t *spec)
     return rc ? command_fail(EXIT_WRONG, "broker", "%s", err.text) : serve_run(launch, spec);
 }
 
-static int s_run(const cli_args_t *args)
+static int s_run_broker(const cli_args_t *args)
 {
     launch_t launch;
     launch_init(&launch);
@@ -74,7 +74,7 @@ const cli_command_t command_broker = {
     .summary = "A region's broker and its regional scheduler; one per region.",
     .example = "cloudless broker --topology job.yaml --region shanghai",
     .notes = COMMANDS_RESUME,
-    .run = s_run,
+    .run = s_run_broker,
     .waits = true,
     .options = {
         {"topology", 't', "FILE", "the same file as everywhere in the job"},

@@ -144,7 +144,7 @@ static int s_read_transfer(const cli_args_t *args, uint64_t *ret_bytes)
     return EXIT_DONE;
 }
 
-static int s_check(launch_t *launch, const cli_args_t *args)
+static int s_check_topology(launch_t *launch, const cli_args_t *args)
 {
     err_t err = {0};
     size_t set_count;
@@ -179,7 +179,7 @@ static int s_check(launch_t *launch, const cli_args_t *args)
     return problems ? EXIT_PROBLEMS : EXIT_DONE;
 }
 
-static int s_run(const cli_args_t *args)
+static int s_run_check(const cli_args_t *args)
 {
     if (cli_has(args, "schema")) {
         json_value_t *schema = topology_schema();
@@ -194,7 +194,7 @@ static int s_run(const cli_args_t *args)
         return command_fail(EXIT_WRONG, "check", "name a topology; see cloudless check --help");
     launch_t launch;
     launch_init(&launch);
-    int status = s_check(&launch, args);
+    int status = s_check_topology(&launch, args);
     launch_fini(&launch);
     return status;
 }
@@ -204,7 +204,7 @@ const cli_command_t command_check = {
     .summary = "Reads a topology and its data set, and says what would be run.",
     .positional = "[TOPOLOGY]",
     .example = "cloudless check deploy/topologies/two-regions.yaml",
-    .run = s_run,
+    .run = s_run_check,
     .computes = true,
     .options = {
         {"set", 0, "KEY=VALUE", "change a key of the topology; may be repeated"},

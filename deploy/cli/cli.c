@@ -250,7 +250,7 @@ static int s_flush(const cli_command_t *command, int status)
                         errno ? strerror(errno) : "cannot be written");
 }
 
-static const cli_command_t *s_find(const char *word, const cli_command_t *const *table)
+static const cli_command_t *s_find_command(const char *word, const cli_command_t *const *table)
 {
     for (size_t i = 0; table[i]; i++)
         if (!strcmp(word, s_word(table[i])))
@@ -258,7 +258,7 @@ static const cli_command_t *s_find(const char *word, const cli_command_t *const 
     return NULL;
 }
 
-static int s_run(const cli_command_t *command, int argc, char **argv)
+static int s_run_command(const cli_command_t *command, int argc, char **argv)
 {
     cli_args_t args = {.command = command};
     if (!command->waits)
@@ -277,7 +277,7 @@ static int s_run(const cli_command_t *command, int argc, char **argv)
 /* help, help COMMAND, help GROUP COMMAND */
 static int s_help(int argc, char **argv, const cli_command_t *group, const cli_command_t *const *table)
 {
-    const cli_command_t *command = argc ? s_find(argv[0], table) : NULL;
+    const cli_command_t *command = argc ? s_find_command(argv[0], table) : NULL;
     if (!argc)
         s_print_commands(stdout, group, table);
     else if (!command)
@@ -304,11 +304,11 @@ static int s_main(int argc, char **argv, const cli_command_t *group, const cli_c
         version_print(stdout);
         return s_flush(NULL, EXIT_DONE);
     }
-    const cli_command_t *command = s_find(argv[1], table);
+    const cli_command_t *command = s_find_command(argv[1], table);
     if (!command)
         return s_unknown(group, argv[1], table);
     return command->group ? s_main(argc - 1, argv + 1, command, command->group)
-                          : s_run(command, argc - 1, argv + 1);
+                          : s_run_command(command, argc - 1, argv + 1);
 }
 
 int cli_main(int argc, char **argv, const cli_command_t *const *table)

@@ -16,7 +16,7 @@ static err_code_t s_prepare_state(void *hint, err_t *err)
     return rc ? rc : launch_open_log(launch, "up", false, err);
 }
 
-static int s_prepare(launch_t *launch, const cli_args_t *args)
+static int s_prepare_global(launch_t *launch, const cli_args_t *args)
 {
     err_t err = {0};
     if (!cli_has(args, "topology") || !cli_has(args, "state") || !cli_has(args, "parent"))
@@ -32,11 +32,11 @@ static int s_prepare(launch_t *launch, const cli_args_t *args)
     return rc ? command_fail(EXIT_FAILED, "up", "%s", err.text) : EXIT_DONE;
 }
 
-static int s_run(const cli_args_t *args)
+static int s_run_global(const cli_args_t *args)
 {
     launch_t launch;
     launch_init(&launch);
-    int status = s_prepare(&launch, args);
+    int status = s_prepare_global(&launch, args);
     if (!status) {
         /* The effective topology: what was given with --set and --seed need not be given again. */
         char resume[LAUNCH_COMMAND_MAX];
@@ -61,7 +61,7 @@ const cli_command_t command_global = {
     .summary =
         "The global scheduler of `up`, which shows progress and prints the outcome; started by `up` alone.",
     .example = "cloudless up TOPOLOGY",
-    .run = s_run,
+    .run = s_run_global,
     .waits = true,
     .hidden = true,
     .options = {{"topology", 0, "FILE", "the effective topology in the state directory"},

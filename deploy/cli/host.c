@@ -24,7 +24,7 @@ typedef struct {
     host_t host;
     bool one;   /* hosts one actor ... */
     bool ended; /* ... which has ended */
-} guesthouse_t;
+} host_command_t;
 
 /* ---- start ---- */
 
@@ -53,7 +53,7 @@ static err_code_t s_prepare_state(void *hint, err_t *err)
     return rc ? rc : s_prepare_job(self->launch, self->args, self->region, err);
 }
 
-static err_code_t s_prepare(launch_t *launch, const cli_args_t *args, size_t *ret_region, err_t *err)
+static err_code_t s_prepare_host(launch_t *launch, const cli_args_t *args, size_t *ret_region, err_t *err)
 {
     err_code_t rc = launch_read(launch, cli_value(args, "topology"), NULL, 0, NULL, err);
     if (rc)
@@ -69,7 +69,7 @@ static err_code_t s_prepare(launch_t *launch, const cli_args_t *args, size_t *re
 
 /* ---- run ---- */
 
-static void s_tell(guesthouse_t *self, int64_t now_us)
+static void s_tell_parent(host_command_t *self, int64_t now_us)
 {
     hosting_event_t event;
     while (hosting_threads.take(self->hosting, &event, now_us)) {
@@ -81,7 +81,7 @@ static void s_tell(guesthouse_t *self, int64_t now_us)
     }
 }
 
-static void s_loop(guesthouse_t *self)
+static void s_loop_host(host_command_t *self)
 {
     char line[PROCESS_LINE_MAX];
     node_command_t command;
@@ -90,7 +90,7 @@ static void s_loop(guesthouse_t *self)
         while (process_lines_take(&self->lines, line))
             if (hosting_parse_command(line, &command))
                 hosting_threads.command(self->hosting, &command, now_us);
-        s_tell(self, now_us);
+        s_tell_parent(self, now_us);
         if (self->one && self->ended)
             return;
         host_event_t event = host_wait(&self->host, HOST_LOOK_MS);
@@ -99,7 +99,7 @@ static void s_loop(guesthouse_t *self)
     }
 }
 
-static int s_watch(guesthouse_t *self)
+static int s_watch(host_command_t *self)
 {
     int fd = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event interest = {.events = EPOLLIN};
@@ -112,8 +112,8 @@ static int s_host(launch_t *launch, const cli_args_t *args, size_t region)
 {
     err_t err = {0};
     launch_where_t where = {launch, region, NULL};
-    guesthouse_t self = {.parent = (pid_t)strtol(cli_value(args, "parent"), NULL, 10),
-                         .one = strchr(cli_value(args, "hosts"), '/') != NULL};
+    host_command_t self = {.parent = (pid_t)strtol(cli_value(args, "parent"), NULL, 10),
+                           .one = strchr(cli_value(args, "hosts"), '/') != NULL};
     hosting_spec_t spec = {.topology = launch->topology,
                            .job = &launch->job,
                            .dataset = launch->dataset,
@@ -130,14 +130,14 @@ static int s_host(launch_t *launch, const cli_args_t *args, size_t region)
     host_init(&self.host);
     self.host.watch_fd = s_watch(&self);
     int watch_fd = self.host.watch_fd;
-    s_loop(&self);
+    s_loop_host(&self);
     hosting_threads.close(&self.hosting);
     close(watch_fd);
     host_fini(&self.host);
     return EXIT_DONE;
 }
 
-static int s_run(const cli_args_t *args)
+static int s_run_host(const cli_args_t *args)
 {
     static const char *const needed[] = {"topology", "region", "state", "parent", "node", "samples", "hosts"};
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
@@ -147,8 +147,9 @@ static int s_run(const cli_args_t *args)
     size_t region;
     err_t err = {0};
     launch_init(&launch);
-    int status = s_prepare(&launch, args, &region, &err) ? command_fail(EXIT_FAILED, "host", "%s", err.text)
-                                                         : s_host(&launch, args, region);
+    int status = s_prepare_host(&launch, args, &region, &err)
+                     ? command_fail(EXIT_FAILED, "host", "%s", err.text)
+                     : s_host(&launch, args, region);
     launch_fini(&launch);
     return status;
 }
@@ -157,7 +158,7 @@ const cli_command_t command_host = {
     .name = "host",
     .summary = "Hosts actors of a node in a process of their own; started by a node alone.",
     .example = "cloudless node --isolate actor",
-    .run = s_run,
+    .run = s_run_host,
     .computes = true,
     .waits = true,
     .hidden = true,

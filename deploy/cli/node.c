@@ -93,7 +93,7 @@ static int s_check_data(launch_t *launch)
     return rc ? s_wrong_data(rc, &err) : EXIT_DONE;
 }
 
-static int s_run(const cli_args_t *args)
+static int s_run_node(const cli_args_t *args)
 {
     char made_up[NODE_NAME_MAX];
     snprintf(made_up, sizeof made_up, "%08llx", (unsigned long long)(rng_entropy() & 0xffffffff));
@@ -128,7 +128,7 @@ const cli_command_t command_node = {
         "A machine of a region: hosts the workers, shards and synchronizers that the scheduler places on it.",
     .example = "cloudless node --topology job.yaml --region shanghai --name rack1",
     .notes = COMMANDS_RESUME,
-    .run = s_run,
+    .run = s_run_node,
     .computes = true,
     .waits = true,
     .options = {

@@ -19,7 +19,7 @@ typedef struct {
     bool json;
 } planner_t;
 
-static err_code_t s_prepare(planner_t *self, err_t *err)
+static err_code_t s_prepare_plan(planner_t *self, err_t *err)
 {
     err_code_t rc = planning_prepare(&self->launch, 0, &self->with, &self->measured, err);
     self->input = planning_input(&self->launch, &self->with);
@@ -210,7 +210,7 @@ static int s_plan(planner_t *self)
     return impossible.code ? command_fail(EXIT_PROBLEMS, "plan", "%s", impossible.text) : EXIT_DONE;
 }
 
-static int s_run(const cli_args_t *args)
+static int s_run_plan(const cli_args_t *args)
 {
     err_t err = {0};
     size_t set_count;
@@ -225,7 +225,7 @@ static int s_run(const cli_args_t *args)
     err_code_t rc = launch_read(&self->launch, cli_positional(args), sets, set_count, NULL, &err);
     if (rc)
         status = launch_wrong(&self->launch, EXIT_WRONG, NULL, &err, true);
-    else if ((rc = s_prepare(self, &err)))
+    else if ((rc = s_prepare_plan(self, &err)))
         status = command_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "plan",
                               "%s", err.text);
     if (!status)
@@ -241,7 +241,7 @@ const cli_command_t command_plan = {
         "Says what would be rented in each region, how long the run would take and what it would cost.",
     .positional = "TOPOLOGY",
     .example = "cloudless plan deploy/topologies/two-regions.yaml --set plan.objective=match",
-    .run = s_run,
+    .run = s_run_plan,
     .computes = true,
     .options = {{"set", 0, "KEY=VALUE",
                  "change a key of the topology, as in plan.objective=deadline; may be repeated"},

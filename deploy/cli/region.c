@@ -12,7 +12,7 @@ typedef struct {
     const serve_spec_t *spec;
 } preparation_t;
 
-static err_code_t s_prepare(void *hint, err_t *err)
+static err_code_t s_prepare_region(void *hint, err_t *err)
 {
     const preparation_t *self = hint;
     err_code_t rc = launch_share_state(self->launch, err);
@@ -24,7 +24,7 @@ static int s_serve(launch_t *launch, const serve_spec_t *spec)
     err_t err = {0};
     preparation_t preparation = {launch, spec};
     await_room_t who = {.where = spec->where, .state_dir = launch->state_dir, .parent = spec->parent};
-    err_code_t rc = await_room(&who, s_prepare, &preparation, &err);
+    err_code_t rc = await_room(&who, s_prepare_region, &preparation, &err);
     return rc ? command_fail(EXIT_FAILED, spec->where, "%s", err.text) : serve_run(launch, spec);
 }
 
@@ -49,7 +49,7 @@ static bool s_parse_parts(const char *text, serve_spec_t *spec)
     return known;
 }
 
-static int s_run(const cli_args_t *args)
+static int s_run_region(const cli_args_t *args)
 {
     launch_t launch;
     launch_init(&launch);
@@ -80,7 +80,7 @@ const cli_command_t command_region = {
     .name = "region",
     .summary = "Parts of one region of `up` in one process; started by `up` alone.",
     .example = "cloudless up TOPOLOGY",
-    .run = s_run,
+    .run = s_run_region,
     .computes = true,
     .waits = true,
     .hidden = true,

@@ -16,7 +16,7 @@ static err_code_t s_try_dataset(launch_t *launch, err_t *err)
     return rc == ERR_NOT_FOUND || rc == ERR_IO ? ERR_OK : rc;
 }
 
-static int s_prepare(launch_t *launch, const cli_args_t *args)
+static int s_prepare_scheduler(launch_t *launch, const cli_args_t *args)
 {
     err_t err = {0};
     if (!cli_has(args, "topology"))
@@ -49,12 +49,12 @@ static int s_prepare(launch_t *launch, const cli_args_t *args)
     return EXIT_DONE;
 }
 
-static int s_run(const cli_args_t *args)
+static int s_run_scheduler(const cli_args_t *args)
 {
     int64_t began_us = clock_now_us();
     launch_t launch;
     launch_init(&launch);
-    int status = s_prepare(&launch, args);
+    int status = s_prepare_scheduler(&launch, args);
     if (!status) {
         conduct_spec_t spec = {.where = "scheduler",
                                .report_path = cli_value(args, "report"),
@@ -73,7 +73,7 @@ const cli_command_t command_scheduler = {
     .summary = "The global scheduler of a job over several machines; connects to the first region's broker.",
     .example = "cloudless scheduler --topology job.yaml --state /var/lib/cloudless/job --report report.json",
     .notes = COMMANDS_RESUME,
-    .run = s_run,
+    .run = s_run_scheduler,
     .waits = true,
     .options = {{"topology", 't', "FILE", "the same file as everywhere in the job"},
                 {"region", 0, "NAME", "the first region; may be left out"},

@@ -118,7 +118,7 @@ static err_code_t s_plan(simulation_t *self, const char *name, err_t *err)
     plan_input_t input = planning_input(&self->launch, &self->with);
     if (!rc)
         rc = plan_make(&input, objective, planning_limit(topology, objective), &self->plan, err);
-    self->spec.keep = objective == OBJECTIVE_EVERYTHING;
+    self->spec.stay = objective == OBJECTIVE_EVERYTHING;
     for (size_t r = 0; r < topology->region_count && !rc; r++)
         memcpy(self->units[r], self->plan.regions[r].units, sizeof self->units[r]);
     return rc;
@@ -152,7 +152,7 @@ static uint64_t s_together(const simulation_t *self)
     return !cores ? most : workers && workers < cores ? workers : cores;
 }
 
-static err_code_t s_prepare(simulation_t *self, const cli_args_t *args, err_t *err)
+static err_code_t s_prepare_simulate(simulation_t *self, const cli_args_t *args, err_t *err)
 {
     const topology_t *topology = self->launch.topology;
     size_t unit_count;
@@ -334,7 +334,7 @@ static void s_print_document(const simulation_t *self)
 
 /* ---- the command ---- */
 
-static exit_status_t s_status(err_code_t rc)
+static exit_status_t s_exit_status(err_code_t rc)
 {
     bool wrong = rc == ERR_USAGE || rc == ERR_CONFIG || rc == ERR_NOT_FOUND;
     return wrong ? EXIT_WRONG : rc == ERR_LIMIT ? EXIT_PROBLEMS : EXIT_FAILED;
@@ -343,14 +343,14 @@ static exit_status_t s_status(err_code_t rc)
 static int s_simulate(simulation_t *self, const cli_args_t *args)
 {
     err_t err = {0};
-    err_code_t rc = s_prepare(self, args, &err);
+    err_code_t rc = s_prepare_simulate(self, args, &err);
     self->spec.progress = s_progress;
     self->spec.hint = self;
     self->began_s = self->shown_s = time(NULL);
     if (!rc)
         rc = predict_run(&self->spec, &self->result, &err);
     if (rc)
-        return command_fail(s_status(rc), "simulate", "%s", err.text);
+        return command_fail(s_exit_status(rc), "simulate", "%s", err.text);
     if (self->json)
         s_print_document(self);
     else
@@ -358,7 +358,7 @@ static int s_simulate(simulation_t *self, const cli_args_t *args)
     return EXIT_DONE;
 }
 
-static int s_run(const cli_args_t *args)
+static int s_run_simulate(const cli_args_t *args)
 {
     err_t err = {0};
     size_t set_count;
@@ -387,7 +387,7 @@ const cli_command_t command_simulate = {
     .example = "cloudless simulate deploy/topologies/two-regions.yaml --set plan.samples_per_s=2000",
     .notes = "Without --objective and --units the topology's workers run, on machines of power 1.\n"
              "With plan.samples_per_s nothing is measured, and a seed gives the same prediction everywhere.",
-    .run = s_run,
+    .run = s_run_simulate,
     .computes = true,
     .waits = true,
     .options = {

@@ -27,7 +27,7 @@ typedef struct {
 
 /* ---- the run is asked ---- */
 
-static bool s_ask(status_t *self, const char *name)
+static bool s_ask_process(status_t *self, const char *name)
 {
     char *answer = NULL;
     err_t err = {0};
@@ -45,11 +45,11 @@ static void s_ask_all(status_t *self)
 {
     char(*names)[STATEDIR_NAME_MAX] = NULL;
     size_t count = 0;
-    self->asked = s_ask(self, HOLDER_SCHEDULER);
+    self->asked = s_ask_process(self, HOLDER_SCHEDULER);
     state_owners(self->dir, &names, &count);
     for (size_t i = 0; !self->asked && i < count; i++)
         if (strcmp(names[i], HOLDER_SCHEDULER) != 0 && strcmp(names[i], HOLDER_UP) != 0)
-            self->asked = s_ask(self, names[i]);
+            self->asked = s_ask_process(self, names[i]);
     free(names);
 }
 
@@ -113,7 +113,7 @@ static void s_print_head(const status_t *self)
                self->why[0] ? self->why : "nobody could be asked");
 }
 
-static void s_print(const status_t *self)
+static void s_print_status(const status_t *self)
 {
     s_print_head(self);
     picture_print(self->document, self->running, stdout);
@@ -143,7 +143,7 @@ static void s_print_json(status_t *self)
     free(text);
 }
 
-static int s_run(const cli_args_t *args)
+static int s_run_status(const cli_args_t *args)
 {
     char dir[STATEDIR_PATH_MAX];
     status_t self = {.dir = dir};
@@ -161,7 +161,7 @@ static int s_run(const cli_args_t *args)
     if (!status && cli_has(args, "json"))
         s_print_json(&self);
     else if (!status)
-        s_print(&self);
+        s_print_status(&self);
     json_destroy(&self.document);
     return status;
 }
@@ -171,7 +171,7 @@ const cli_command_t command_status = {
     .summary =
         "Shows how a run stands, on any of its machines: progress, links, every actor and whom it waits for.",
     .example = "cloudless status --state run1",
-    .run = s_run,
+    .run = s_run_status,
     .options = {{"state", 's', "DIR", COMMANDS_STATE},
                 {"json", 0, NULL, "print it as JSON"},
                 {"explain", 0, NULL, "say what every figure is, and its unit"}}};

@@ -27,7 +27,7 @@ typedef struct {
 
 /* Whoever works there is asked again and again: what has heard of it already is not bothered, and who had to
  * wait for the first to end comes next. */
-static void s_ask(stop_t *self)
+static void s_ask_processes(stop_t *self)
 {
     char(*names)[STATEDIR_NAME_MAX] = NULL;
     size_t count = 0;
@@ -44,7 +44,7 @@ static void s_ask(stop_t *self)
     free(names);
 }
 
-static void s_say(stop_t *self, int64_t now_us)
+static void s_say_waiting(stop_t *self, int64_t now_us)
 {
     if (self->quiet || now_us - self->said_us < STOP_SAY_US)
         return;
@@ -62,17 +62,17 @@ static bool s_stop(stop_t *self)
         int64_t now_us = clock_now_us();
         if (!self->asked || now_us - asked_us >= STOP_SAY_US) {
             asked_us = now_us;
-            s_ask(self);
+            s_ask_processes(self);
         }
         if (!self->asked && now_us - self->heard_us >= STOP_GIVE_UP_US)
             return false;
-        s_say(self, now_us);
+        s_say_waiting(self, now_us);
         nanosleep(&(struct timespec){.tv_nsec = STOP_LOOK_NS}, NULL);
     }
     return true;
 }
 
-static void s_tell(const cli_args_t *args, const stop_t *self, bool was_running)
+static void s_tell_outcome(const cli_args_t *args, const stop_t *self, bool was_running)
 {
     double took_s = (double)(clock_now_us() - self->began_us) / 1e6;
     if (!cli_has(args, "json")) {
@@ -94,7 +94,7 @@ static void s_tell(const cli_args_t *args, const stop_t *self, bool was_running)
     json_destroy(&document);
 }
 
-static int s_run(const cli_args_t *args)
+static int s_run_stop(const cli_args_t *args)
 {
     char dir[STATEDIR_PATH_MAX];
     int status = commands_state(args, "stop", dir);
@@ -115,7 +115,7 @@ static int s_run(const cli_args_t *args)
             "%s: %s; it calls itself process %d, and may be of an earlier version or on another "
             "machine: end it there",
             dir, self.why.text, (int)state_holder(dir));
-    s_tell(args, &self, holder != 0);
+    s_tell_outcome(args, &self, holder != 0);
     return EXIT_DONE;
 }
 
@@ -125,5 +125,5 @@ const cli_command_t command_stop = {
     .example = "cloudless stop --state run1",
     .notes = "Asks who works in the directory: `up`, a scheduler or a broker stops the whole run, a node "
              "leaves it.",
-    .run = s_run,
+    .run = s_run_stop,
     .options = {{"state", 's', "DIR", COMMANDS_STATE}, {"json", 0, NULL, "print the outcome as JSON"}}};

@@ -64,7 +64,7 @@ static err_code_t s_take_state(void *hint, err_t *err)
 }
 
 /* Everything that can be wrong before anything runs; what fails here leaves nothing behind. */
-static int s_prepare(launch_t *launch, const cli_args_t *args)
+static int s_prepare_up(launch_t *launch, const cli_args_t *args)
 {
     err_t err = {0};
     size_t set_count;
@@ -125,7 +125,7 @@ static int s_break(const cli_args_t *args)
     return EXIT_DONE;
 }
 
-static int s_run(const cli_args_t *args)
+static int s_run_up(const cli_args_t *args)
 {
     char began[24];
     snprintf(began, sizeof began, "%lld", (long long)clock_now_us());
@@ -143,7 +143,7 @@ static int s_run(const cli_args_t *args)
         return status;
     launch_t launch;
     launch_init(&launch);
-    status = s_prepare(&launch, args);
+    status = s_prepare_up(&launch, args);
     if (!status)
         status = supervise_run(&launch, &spec);
     launch_fini(&launch);
@@ -156,7 +156,7 @@ const cli_command_t command_up = {
                "topology says.",
     .positional = "TOPOLOGY",
     .example = "cloudless up deploy/topologies/two-regions.yaml --state run1 --set job.epochs=2",
-    .run = s_run,
+    .run = s_run_up,
     .computes = true,
     .waits = true,
     .options = {

@@ -23,7 +23,7 @@ static void s_tell_parent(const char *why)
         return;
 }
 
-static void s_say(const await_room_t *self, const char *why, bool first)
+static void s_say_full(const await_room_t *self, const char *why, bool first)
 {
     log_event(LEVEL_WARN, self->where, "waits_for_room", "reason=\"%s\"; goes on when there is room", why);
     if (self->parent)
@@ -57,7 +57,7 @@ static err_code_t s_await(const await_room_t *self, await_room_step_fn *step, vo
     while (rc == ERR_FULL) {
         int64_t now_us = clock_now_us();
         if (!said_us || now_us - said_us >= AWAIT_ROOM_SAY_US) {
-            s_say(self, err->text, !said_us);
+            s_say_full(self, err->text, !said_us);
             said_us = now_us;
         }
         if (!s_pause(self, host))

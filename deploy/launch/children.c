@@ -48,8 +48,8 @@ static const row_t s_rows[2][ISOLATE_COUNT][4] = {
     },
 };
 
-static void s_add(children_t *self, const launch_t *launch, isolate_t isolate, const row_t *row,
-                  size_t region, const char *log_dir)
+static void s_add_child(children_t *self, const launch_t *launch, isolate_t isolate, const row_t *row,
+                        size_t region, const char *log_dir)
 {
     child_t *child = &self->items[self->count++];
     const char *of = launch->topology->regions[region].name;
@@ -94,7 +94,7 @@ err_code_t children_init(children_t *self, const launch_t *launch, isolate_t iso
     s_add_global(self, launch, arguments);
     for (size_t r = 0; r < launch->topology->region_count; r++)
         for (const row_t *row = s_rows[launch->topology->plan.apply][isolate]; row->name; row++)
-            s_add(self, launch, isolate, row, r, log_dir);
+            s_add_child(self, launch, isolate, row, r, log_dir);
     return ERR_OK;
 }
 
@@ -106,7 +106,7 @@ void children_fini(children_t *self)
 
 /* ---- start ---- */
 
-static err_code_t s_start(child_t *child, err_t *err)
+static err_code_t s_start_process(child_t *child, err_t *err)
 {
     process_spec_t spec = {.arguments = child->arguments,
                            .output = STDOUT_FILENO,
@@ -145,7 +145,7 @@ bool children_start_due(children_t *self, bool region_too, int64_t now_us)
         err_t err = {0};
         child->ready = child->asked = child->left = false;
         child->state = CHILD_RUNS;
-        err_code_t rc = s_start(child, &err);
+        err_code_t rc = s_start_process(child, &err);
         s_note_waiting(child, rc == ERR_FULL ? err.text : "");
         if (rc == ERR_FULL) { /* for its log */
             child->state = CHILD_WAITS;
@@ -290,7 +290,7 @@ static void s_hear(children_t *self, child_t *child, int64_t now_us)
     }
 }
 
-static void s_look(children_t *self, child_t *child, int64_t now_us)
+static void s_look_at_child(children_t *self, child_t *child, int64_t now_us)
 {
     s_hear(self, child, now_us);
     if (!process_has_ended(child->process, &child->status))
@@ -307,7 +307,7 @@ void children_look(children_t *self, int64_t now_us)
 {
     for (size_t i = 0; i < self->count; i++)
         if (self->items[i].state == CHILD_RUNS)
-            s_look(self, &self->items[i], now_us);
+            s_look_at_child(self, &self->items[i], now_us);
 }
 
 child_t *children_take_failed(children_t *self)

@@ -139,7 +139,7 @@ static err_code_t s_start_scheduler(void *hint, err_t *err)
     return shell_wait_ready(self->scheduler, err);
 }
 
-static err_code_t s_start(conduct_t *self, err_t *err)
+static err_code_t s_start_job(conduct_t *self, err_t *err)
 {
     launch_t *launch = self->launch;
     err_code_t rc =
@@ -307,7 +307,7 @@ static void s_tell_done(conduct_t *self)
             self->done_told[r] = done[r];
 }
 
-static void s_loop(conduct_t *self)
+static void s_loop_job(conduct_t *self)
 {
     while (shell_state(self->scheduler, NULL) != SHELL_ENDED) {
         host_event_t event = host_wait(&self->host, CONDUCT_LOOK_MS);
@@ -323,7 +323,8 @@ static void s_loop(conduct_t *self)
 
 /* ---- end ---- */
 
-static void s_print(int fd, void (*print)(const json_value_t *report, FILE *out), const json_value_t *report)
+static void s_print_report(int fd, void (*print)(const json_value_t *report, FILE *out),
+                           const json_value_t *report)
 {
     char *text = NULL;
     size_t size = 0;
@@ -347,9 +348,9 @@ static int s_write_report(conduct_t *self)
         outlet_write(STDOUT_FILENO, text, strlen(text));
         free(text);
     } else if (!self->spec->quiet) {
-        s_print(STDOUT_FILENO, report_print_table, self->report);
+        s_print_report(STDOUT_FILENO, report_print_table, self->report);
     }
-    s_print(STDERR_FILENO, report_print_warning, self->report);
+    s_print_report(STDERR_FILENO, report_print_warning, self->report);
     return EXIT_DONE;
 }
 
@@ -409,7 +410,7 @@ static void s_tell_next(const conduct_t *self)
 }
 
 /* A drain that was not asked for here is no success here. */
-static int s_status(const conduct_t *self)
+static int s_exit_status(const conduct_t *self)
 {
     bool foreign = self->state == RUN_DRAINED && strcmp(self->stopper, GLOBAL_STOPPER_HERE) != 0;
     return foreign ? EXIT_DRAINED : EXIT_DONE;
@@ -459,7 +460,7 @@ static int s_finish(conduct_t *self)
     if (failure.code)
         return command_fail(EXIT_FAILED, self->spec->where, "%s", failure.text);
     s_tell_next(self);
-    return s_hand_over(self, status ? status : s_status(self));
+    return s_hand_over(self, status ? status : s_exit_status(self));
 }
 
 /* "NAME" or "NAME new": the main thread asks the scheduler. */
@@ -516,13 +517,13 @@ static const control_word_t s_asked[] = {{"stop", host_answer_stop},
                                          {WATCH_WORD, s_answer_status},
                                          {NULL, NULL}};
 
-static int s_run(conduct_t *self)
+static int s_run_job(conduct_t *self)
 {
     err_t err = {0};
     if (control_open(self->launch->state_dir, HOLDER_SCHEDULER, s_asked, self, &self->control, &err))
         log_event(LEVEL_WARN, self->spec->where, "control",
                   "reason=\"%s\"; a signal can stop it, cloudless stop cannot", err.text);
-    err_code_t rc = s_start(self, &err);
+    err_code_t rc = s_start_job(self, &err);
     if (rc == ERR_STOPPED)
         return EXIT_DONE; /* it had not begun */
     if (rc)
@@ -533,7 +534,7 @@ static int s_run(conduct_t *self)
         if (process_lines_say(&self->told, "ready"))
             return EXIT_FAILED; /* nobody is there who would want to know */
     }
-    s_loop(self);
+    s_loop_job(self);
     return s_finish(self);
 }
 
@@ -546,7 +547,7 @@ int conduct_run(launch_t *launch, const conduct_spec_t *spec)
     self->where = (launch_where_t){launch, 0, NULL};
     pthread_mutex_init(&self->mutex, NULL);
     host_init(&self->host);
-    int status = s_run(self);
+    int status = s_run_job(self);
     control_close(&self->control);
     shell_destroy(&self->scheduler);
     host_fini(&self->host);

@@ -64,7 +64,7 @@ static void s_set_patience(int fd, int64_t patience_us)
 /* ---- bytes ---- */
 
 /* Either returns ERR_OK, ERR_TIMEOUT, or ERR_UNREACHABLE. */
-static err_code_t s_send(int fd, const char *bytes, size_t size)
+static err_code_t s_send_bytes(int fd, const char *bytes, size_t size)
 {
     while (size > 0) {
         ssize_t sent = send(fd, bytes, size, MSG_NOSIGNAL);
@@ -109,7 +109,7 @@ static err_code_t s_receive_line(int fd, char *line, size_t size)
 
 /* ---- answering ---- */
 
-static const control_word_t *s_find(const control_t *self, const char *request)
+static const control_word_t *s_find_word(const control_t *self, const char *request)
 {
     size_t length = strcspn(request, " ");
     for (const control_word_t *row = self->words; row->word; row++)
@@ -124,17 +124,17 @@ static void s_serve(control_t *self, int fd)
     s_set_patience(fd, CONTROL_PEER_US);
     if (s_receive_line(fd, request, sizeof request))
         return;
-    const control_word_t *row = s_find(self, request);
+    const control_word_t *row = s_find_word(self, request);
     if (!row) {
-        (void)!s_send(fd, CONTROL_UNKNOWN, strlen(CONTROL_UNKNOWN));
+        (void)!s_send_bytes(fd, CONTROL_UNKNOWN, strlen(CONTROL_UNKNOWN));
         return;
     }
     const char *rest = request + strlen(row->word);
     char *answer = row->answer(self->hint, rest + (*rest == ' '));
     size_t size = strlen(answer);
     int length = snprintf(head, sizeof head, "%zu\n", size);
-    if (!s_send(fd, head, (size_t)length))
-        (void)!s_send(fd, answer, size);
+    if (!s_send_bytes(fd, head, (size_t)length))
+        (void)!s_send_bytes(fd, answer, size);
     free(answer);
 }
 
@@ -157,7 +157,7 @@ static void s_accept(control_t *self)
         poll(&(struct pollfd){.fd = self->end_fd, .events = POLLIN}, 1, CONTROL_PAUSE_MS);
 }
 
-static void *s_run(void *hint)
+static void *s_run_control(void *hint)
 {
     control_t *self = hint;
     struct pollfd items[] = {{.fd = self->end_fd, .events = POLLIN},
@@ -189,7 +189,7 @@ static err_code_t s_listen(control_t *self, err_t *err)
     return ERR_OK;
 }
 
-static err_code_t s_open(control_t *self, const char *state_dir, err_t *err)
+static err_code_t s_open_socket(control_t *self, const char *state_dir, err_t *err)
 {
     err_code_t rc = s_open_folder(state_dir, &self->folder_fd, err);
     if (!rc)
@@ -198,7 +198,7 @@ static err_code_t s_open(control_t *self, const char *state_dir, err_t *err)
         return rc;
     self->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     self->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    int failed = self->end_fd < 0 ? errno : pthread_create(&self->thread, NULL, s_run, self);
+    int failed = self->end_fd < 0 ? errno : pthread_create(&self->thread, NULL, s_run_control, self);
     return failed ? err_set(err, ERR_LIMIT, "control of %s: %s", self->name, strerror(failed)) : ERR_OK;
 }
 
@@ -221,7 +221,7 @@ err_code_t control_open(const char *state_dir, const char *name, const control_w
     *self = (control_t){
         .words = words, .hint = hint, .folder_fd = -1, .listen_fd = -1, .end_fd = -1, .spare_fd = -1};
     snprintf(self->name, sizeof self->name, "%s", name);
-    err_code_t rc = s_open(self, state_dir, err);
+    err_code_t rc = s_open_socket(self, state_dir, err);
     if (rc)
         s_free(&self);
     else
@@ -266,8 +266,8 @@ static err_code_t s_take_answer(int fd, const char *name, char **ret_answer, err
     return rc ? err_set(err, rc, "%s does not answer", name) : ERR_OK;
 }
 
-static err_code_t s_ask(int fd, int folder_fd, const char *name, const char *request, char **ret_answer,
-                        pid_t *ret_pid, err_t *err)
+static err_code_t s_ask_socket(int fd, int folder_fd, const char *name, const char *request,
+                               char **ret_answer, pid_t *ret_pid, err_t *err)
 {
     struct sockaddr_un address;
     struct ucred peer = {0};
@@ -287,7 +287,7 @@ static err_code_t s_ask(int fd, int folder_fd, const char *name, const char *req
     int length = snprintf(line, sizeof line, "%s\n", request);
     if (length > CONTROL_REQUEST_MAX)
         return err_set(err, ERR_LIMIT, "the request is too long");
-    rc = s_send(fd, line, (size_t)length);
+    rc = s_send_bytes(fd, line, (size_t)length);
     return rc ? err_set(err, rc, "%s does not listen", name) : s_take_answer(fd, name, ret_answer, err);
 }
 
@@ -302,7 +302,7 @@ err_code_t control_ask(const char *state_dir, const char *name, const char *requ
     rc = fd < 0 ? err_set(err, ERR_LIMIT, "%s cannot be asked: %s", name, strerror(errno)) : ERR_OK;
     if (!rc) {
         s_set_patience(fd, patience_us);
-        rc = s_ask(fd, folder_fd, name, request, ret_answer, ret_pid, err);
+        rc = s_ask_socket(fd, folder_fd, name, request, ret_answer, ret_pid, err);
         close(fd);
     }
     close(folder_fd);

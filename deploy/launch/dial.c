@@ -104,7 +104,7 @@ typedef struct {
     dial_way_t way;              /* to the region's own broker */
 } call_t;
 
-static void s_begin(call_t *self, const topology_region_t *region)
+static void s_begin_call(call_t *self, const topology_region_t *region)
 {
     char host[TOPOLOGY_TEXT_MAX];
     unsigned port;
@@ -195,7 +195,7 @@ static size_t s_tell_clock(const call_t *self, FILE *out)
     return 1;
 }
 
-static size_t s_tell(const call_t *self, FILE *out)
+static size_t s_tell_call(const call_t *self, FILE *out)
 {
     const char *region = self->region->name;
     actor_parts_t broker;
@@ -290,14 +290,14 @@ size_t dial_brokers(const topology_t *topology, uint64_t transfer_bytes, FILE *o
     void *context = zmq_ctx_new();
     CHECK(calls && context);
     for (size_t r = 0; r < count; r++)
-        s_begin(&calls[r], &topology->regions[r]);
+        s_begin_call(&calls[r], &topology->regions[r]);
     s_wait(calls, count, false);
     s_greet_all(calls, count, context);
     for (size_t r = 0; r < count; r++)
         if (s_is_right(&calls[r])) /* one after the other, so that none takes another's share */
             calls[r].way = dial_way_measure(calls[r].socket, calls[r].name, transfer_bytes);
     for (size_t r = 0; r < count; r++)
-        problems += s_tell(&calls[r], out);
+        problems += s_tell_call(&calls[r], out);
     for (size_t i = 0; i < topology->link_count; i++)
         s_tell_link(&topology->links[i], calls, transfer_bytes, out);
     for (size_t r = 0; r < count; r++) {

@@ -13,7 +13,7 @@ typedef struct {
     int64_t end_us;
 } way_t;
 
-static bool s_send(const way_t *self, uint64_t number, uint64_t bytes)
+static bool s_send_probe(const way_t *self, uint64_t number, uint64_t bytes)
 {
     message_t *message = message_new(KIND_measure, self->name, self->name);
     message->number = number;
@@ -57,7 +57,7 @@ static void s_measure_rtt(const way_t *self, dial_way_t *ret)
     for (uint64_t echo = 1; echo <= ECHOES; echo++) {
         uint64_t number = 0, bytes;
         int64_t sent_us = clock_now_us();
-        if (!s_send(self, echo, 0))
+        if (!s_send_probe(self, echo, 0))
             return;
         while (number != echo)
             if (!s_hear(self, &number, &bytes))
@@ -77,7 +77,7 @@ static void s_measure_rate(const way_t *self, uint64_t most_bytes, dial_way_t *r
     while (back_bytes < most_bytes) {
         while (ret->sent_bytes + CHUNK_BYTES <= most_bytes &&
                ret->sent_bytes - back_bytes + CHUNK_BYTES <= UNDER_WAY_BYTES &&
-               clock_now_us() < self->end_us && s_send(self, 0, CHUNK_BYTES))
+               clock_now_us() < self->end_us && s_send_probe(self, 0, CHUNK_BYTES))
             ret->sent_bytes += CHUNK_BYTES;
         if (back_bytes == ret->sent_bytes || !s_hear(self, &number, &bytes))
             break;

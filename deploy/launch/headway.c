@@ -24,7 +24,7 @@ static const message_t *s_report(const global_core_t *core, size_t region)
 }
 
 /* A region tells what it had before, bit by bit, until its workers start: that is not computed now. */
-static void s_look(headway_region_t *self, const message_t *report, int64_t now_us)
+static void s_look_at_region(headway_region_t *self, const message_t *report, int64_t now_us)
 {
     uint64_t samples = report ? report->region_report.samples : 0;
     bool works = report && report->region_report.workers > 0;
@@ -48,7 +48,7 @@ static void s_look(headway_region_t *self, const message_t *report, int64_t now_
 void headway_look(headway_t *self, const global_core_t *core, int64_t now_us)
 {
     for (size_t r = 0; r < global_core_topology(core)->region_count; r++)
-        s_look(&self->regions[r], s_report(core, r), now_us);
+        s_look_at_region(&self->regions[r], s_report(core, r), now_us);
     uint64_t samples = headway_samples(core, SIZE_MAX);
     if (samples != self->still_samples)
         self->still_us = now_us;
@@ -62,7 +62,7 @@ static size_t s_first(size_t region)
     return region == SIZE_MAX ? 0 : region;
 }
 
-static size_t s_end(const global_core_t *core, size_t region)
+static size_t s_end_of_regions(const global_core_t *core, size_t region)
 {
     return region == SIZE_MAX ? global_core_topology(core)->region_count : region + 1;
 }
@@ -70,7 +70,7 @@ static size_t s_end(const global_core_t *core, size_t region)
 uint64_t headway_samples(const global_core_t *core, size_t region)
 {
     uint64_t sum = 0;
-    for (size_t r = s_first(region); r < s_end(core, region); r++)
+    for (size_t r = s_first(region); r < s_end_of_regions(core, region); r++)
         sum += s_report(core, r) ? s_report(core, r)->region_report.samples : 0;
     return sum;
 }
@@ -79,7 +79,7 @@ uint64_t headway_samples(const global_core_t *core, size_t region)
 uint64_t headway_samples_total(const global_core_t *core, size_t region)
 {
     uint64_t sum = 0;
-    for (size_t r = s_first(region); r < s_end(core, region); r++) {
+    for (size_t r = s_first(region); r < s_end_of_regions(core, region); r++) {
         const message_t *report = s_report(core, r);
         if (!report || !report->region_report.samples_total)
             return 0;
@@ -91,7 +91,8 @@ uint64_t headway_samples_total(const global_core_t *core, size_t region)
 double headway_rate(const headway_t *self, const global_core_t *core, size_t region)
 {
     double sum = 0;
-    for (size_t r = s_first(region); global_core_state(core) < RUN_DONE && r < s_end(core, region); r++)
+    for (size_t r = s_first(region); global_core_state(core) < RUN_DONE && r < s_end_of_regions(core, region);
+         r++)
         sum += self->regions[r].rate;
     return sum;
 }
@@ -107,7 +108,7 @@ double headway_left_s(const headway_t *self, const global_core_t *core, size_t r
     double longest = 0;
     if (global_core_state(core) > RUN_TRAINING)
         return NAN;
-    for (size_t r = s_first(region); r < s_end(core, region); r++) {
+    for (size_t r = s_first(region); r < s_end_of_regions(core, region); r++) {
         uint64_t total = headway_samples_total(core, r), samples = headway_samples(core, r);
         double left = total > samples ? (double)(total - samples) : 0;
         if (!total || (left > 0 && self->regions[r].rate <= 0))

@@ -67,8 +67,9 @@ static void s_make_paths_absolute(topology_t *topology)
         s_make_absolute(topology->plan.rent);
 }
 
-static err_code_t s_read(const char *path, const char *const *sets, size_t set_count, const char *seed,
-                         mistakes_t *mistakes, topology_t **ret_topology, err_t *err)
+static err_code_t s_read_topology(const char *path, const char *const *sets, size_t set_count,
+                                  const char *seed, mistakes_t *mistakes, topology_t **ret_topology,
+                                  err_t *err)
 {
     const char **all = calloc(set_count + 1, sizeof *all);
     CHECK(all);
@@ -92,7 +93,7 @@ err_code_t launch_read(launch_t *self, const char *path, const char *const *sets
 {
     free(self->mistakes);
     self->mistakes = mistakes_new();
-    err_code_t rc = s_read(path, sets, set_count, seed, self->mistakes, &self->topology, err);
+    err_code_t rc = s_read_topology(path, sets, set_count, seed, self->mistakes, &self->topology, err);
     if (!rc)
         topology_digest(self->topology, self->digest);
     return rc;
@@ -103,7 +104,7 @@ err_code_t launch_reread(const launch_t *self, const char *path, const char *con
 {
     topology_t *changed = NULL;
     mistakes_t *mistakes = mistakes_new();
-    err_code_t rc = s_read(path, sets, set_count, seed, mistakes, &changed, err);
+    err_code_t rc = s_read_topology(path, sets, set_count, seed, mistakes, &changed, err);
     free(mistakes);
     if (rc) {
         topology_destroy(&changed);

@@ -24,7 +24,7 @@ static const row_t s_rows[] = {
     {RLIMIT_AS, (rlim_t)2 << 30, true, "memory is limited to", "ulimit -v unlimited"},
 };
 
-static const char *s_print(const row_t *row, rlim_t value, char out[UNITS_TEXT_MAX])
+static const char *s_print_limit(const row_t *row, rlim_t value, char out[UNITS_TEXT_MAX])
 {
     if (row->bytes)
         return units_print_size((uint64_t)value, out);
@@ -32,18 +32,19 @@ static const char *s_print(const row_t *row, rlim_t value, char out[UNITS_TEXT_M
     return out;
 }
 
-static err_code_t s_check(const row_t *row, err_t *err)
+static err_code_t s_check_limit(const row_t *row, err_t *err)
 {
     struct rlimit limit;
     char is[UNITS_TEXT_MAX], least[UNITS_TEXT_MAX];
     if (getrlimit(row->resource, &limit) || limit.rlim_cur >= row->least)
         return ERR_OK;
     return err_set(err, ERR_LIMIT, "%s %s and at least %s are needed; raise the limit: %s", row->what,
-                   s_print(row, limit.rlim_cur, is), s_print(row, row->least, least), row->remedy);
+                   s_print_limit(row, limit.rlim_cur, is), s_print_limit(row, row->least, least),
+                   row->remedy);
 }
 
 /* Each waits for the gate, so that all are there at once. */
-static void *s_stand(void *gate)
+static void *s_peer_status(void *gate)
 {
     pthread_mutex_lock(gate);
     pthread_mutex_unlock(gate);
@@ -58,7 +59,7 @@ static err_code_t s_check_threads(err_t *err)
     pthread_t threads[LIMITS_THREADS];
     size_t count = 0;
     pthread_mutex_lock(&gate);
-    while (count < LIMITS_THREADS && !pthread_create(&threads[count], NULL, s_stand, &gate))
+    while (count < LIMITS_THREADS && !pthread_create(&threads[count], NULL, s_peer_status, &gate))
         count++;
     pthread_mutex_unlock(&gate);
     for (size_t i = 0; i < count; i++)
@@ -76,6 +77,6 @@ err_code_t limits_check(err_t *err)
 {
     err_code_t rc = ERR_OK;
     for (size_t i = 0; i < sizeof s_rows / sizeof *s_rows && !rc; i++)
-        rc = s_check(&s_rows[i], err);
+        rc = s_check_limit(&s_rows[i], err);
     return rc ? rc : s_check_threads(err);
 }

@@ -95,7 +95,7 @@ static double s_seconds(int64_t us)
     return (double)us / 1e6;
 }
 
-static void s_add(json_value_t *array, const row_field_t *fields, const void *row)
+static void s_add_row(json_value_t *array, const row_field_t *fields, const void *row)
 {
     json_value_t *object = json_new_object();
     rows_put(object, fields, row);
@@ -133,7 +133,7 @@ static void s_add_link(json_value_t *links, const global_core_t *core, size_t fr
         .since_s = s_seconds(view.state->link_state.since_us + age_us),
         .rtt_s = view.state->link_state.rtt_us ? (double)view.state->link_state.rtt_us / 1e6 : NAN,
     };
-    s_add(links, picture_link_fields, &row);
+    s_add_row(links, picture_link_fields, &row);
 }
 
 static void s_add_actor(json_value_t *actors, actor_view_t view, int64_t now_us)
@@ -152,7 +152,7 @@ static void s_add_actor(json_value_t *actors, actor_view_t view, int64_t now_us)
         .since_s = s_seconds((int64_t)view.status->status.since_us + age_us),
         .seen_s = s_seconds(age_us),
     };
-    s_add(actors, picture_actor_fields, &row);
+    s_add_row(actors, picture_actor_fields, &row);
 }
 
 /* ---- the whole ---- */

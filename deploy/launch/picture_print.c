@@ -55,13 +55,13 @@ static void s_print_losses(const json_value_t *regions, FILE *out)
     for (size_t i = 0; i < json_count(regions); i++) {
         const json_value_t *row = json_at(regions, i);
         uint64_t rolled_back = json_get_u64(row, "updates_rolled_back", 0),
-                 welcomes = json_get_u64(row, "welcomes", 0);
-        if (rolled_back || welcomes)
+                 transfers = json_get_u64(row, "welcomes", 0);
+        if (rolled_back || transfers)
             fprintf(out,
                     "  %s has lost %llu updates, which are computed again; %llu of its shards took another "
                     "region's state\n",
                     json_get_string(row, "name", ""), (unsigned long long)rolled_back,
-                    (unsigned long long)welcomes);
+                    (unsigned long long)transfers);
     }
 }
 

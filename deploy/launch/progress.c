@@ -69,8 +69,8 @@ typedef struct {
     size_t length;
 } part_t;
 
-static void s_add(part_t *part, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void s_add(part_t *part, const char *format, ...)
+static void s_add_text(part_t *part, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void s_add_text(part_t *part, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -86,32 +86,32 @@ static void s_bar(const scene_t *scene, part_t *part)
     if (!scene->self->terminal || !isfinite(scene->share))
         return;
     int full = (int)(scene->share * PROGRESS_BAR);
-    s_add(part, "[");
+    s_add_text(part, "[");
     for (int i = 0; i < PROGRESS_BAR; i++)
-        s_add(part, "%c", i < full ? '#' : '.');
-    s_add(part, "]");
+        s_add_text(part, "%c", i < full ? '#' : '.');
+    s_add_text(part, "]");
 }
 
 static void s_state(const scene_t *scene, part_t *part)
 {
     run_state_t state = global_core_state(scene->core);
     if (state != RUN_TRAINING)
-        s_add(part, "%s", report_state_name(state));
+        s_add_text(part, "%s", report_state_name(state));
 }
 
 static void s_done(const scene_t *scene, part_t *part)
 {
     uint64_t samples = headway_samples(scene->core, SIZE_MAX);
     if (isfinite(scene->share))
-        s_add(part, "%.0f%%", floor(100 * scene->share));
+        s_add_text(part, "%.0f%%", floor(100 * scene->share));
     else if (samples)
-        s_add(part, "%llu samples", (unsigned long long)samples);
+        s_add_text(part, "%llu samples", (unsigned long long)samples);
 }
 
 static void s_wait(const scene_t *scene, part_t *part)
 {
     char wait[HEADWAY_WAIT_MAX];
-    s_add(part, "%s", headway_wait(scene->headway, scene->core, scene->now_us, wait));
+    s_add_text(part, "%s", headway_wait(scene->headway, scene->core, scene->now_us, wait));
 }
 
 static void s_regions(const scene_t *scene, part_t *part)
@@ -121,15 +121,15 @@ static void s_regions(const scene_t *scene, part_t *part)
         double share = headway_share(scene->core, r);
         const char *name = topology->regions[r].name, *gap = part->length ? "  " : "";
         if (isfinite(share))
-            s_add(part, "%s%s %.0f%%", gap, name, floor(100 * share));
+            s_add_text(part, "%s%s %.0f%%", gap, name, floor(100 * share));
         else
-            s_add(part, "%s%s not seen yet", gap, name);
+            s_add_text(part, "%s%s not seen yet", gap, name);
     }
 }
 
 static void s_rate(const scene_t *scene, part_t *part)
 {
-    s_add(part, "%.0f samples/s", headway_rate(scene->headway, scene->core, SIZE_MAX));
+    s_add_text(part, "%.0f samples/s", headway_rate(scene->headway, scene->core, SIZE_MAX));
 }
 
 static void s_left(const scene_t *scene, part_t *part)
@@ -137,31 +137,31 @@ static void s_left(const scene_t *scene, part_t *part)
     char time[UNITS_TEXT_MAX];
     double left_s = headway_left_s(scene->headway, scene->core, SIZE_MAX);
     if (global_core_state(scene->core) == RUN_TRAINING && isfinite(left_s) && left_s > 0 && left_s < 1e9)
-        s_add(part, "left %s", units_print_duration((int64_t)(left_s * 1e6), time));
+        s_add_text(part, "left %s", units_print_duration((int64_t)(left_s * 1e6), time));
 }
 
 static void s_loss(const scene_t *scene, part_t *part)
 {
     if (isfinite(scene->loss))
-        s_add(part, fabs(scene->loss) < 1e6 ? "loss %.4f" : "loss %.3e", scene->loss);
+        s_add_text(part, fabs(scene->loss) < 1e6 ? "loss %.4f" : "loss %.3e", scene->loss);
 }
 
 static void s_accuracy(const scene_t *scene, part_t *part)
 {
     if (isfinite(scene->accuracy))
-        s_add(part, "accuracy %.4f", scene->accuracy);
+        s_add_text(part, "accuracy %.4f", scene->accuracy);
 }
 
 static void s_wan(const scene_t *scene, part_t *part)
 {
     char size[UNITS_TEXT_MAX];
-    s_add(part, "WAN %s", units_print_size(scene->wan_bytes, size));
+    s_add_text(part, "WAN %s", units_print_size(scene->wan_bytes, size));
 }
 
 static void s_elapsed(const scene_t *scene, part_t *part)
 {
     char time[UNITS_TEXT_MAX];
-    s_add(part, "%s", units_print_duration(scene->now_us - scene->self->began_us, time));
+    s_add_text(part, "%s", units_print_duration(scene->now_us - scene->self->began_us, time));
 }
 
 /* In the order in which they are read; the greatest worth is kept longest. */
@@ -208,7 +208,7 @@ void progress_compose(const progress_t *self, const global_core_t *core, const h
     part_t line = {0};
     for (size_t i = 0; i < PARTS; i++)
         if (shown[i])
-            s_add(&line, "%s%s", line.length ? "  " : "", parts[i].text);
+            s_add_text(&line, "%s%s", line.length ? "  " : "", parts[i].text);
     memcpy(out, line.text, PROGRESS_LINE_MAX);
 }
 

@@ -3,7 +3,7 @@
 #include "actors/kit/clock.h"
 #include "actors/kit/process.h"
 #include "codec/base/log.h"
-#include "deploy/launch/errands.h"
+#include "deploy/launch/rent_runner.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -30,7 +30,7 @@ struct renter {
     size_t job_count;
     char (*ended)[2 * TOPOLOGY_NAME_MAX]; /* could not be started */
     size_t ended_count;
-    errands_t *errands; /* NULL: units are processes */
+    rent_runner_t *runner; /* NULL: units are processes */
 };
 
 static const char *s_region(const renter_t *self)
@@ -49,13 +49,13 @@ renter_t *renter_new(const renter_spec_t *spec)
     err_t err = {0};
     if (statedir_folder(spec->launch->state_dir, STATEDIR_LOG, self->log_dir, &err))
         log_event(LEVEL_WARN, s_region(self), "rent", "reason=\"%s\"; units write no logs", err.text);
-    errands_spec_t errands = {.command = spec->command,
-                              .region = s_region(self),
-                              .topology = self->topology,
-                              .log_dir = self->log_dir,
-                              .patience_us = spec->launch->topology->plan.rent_patience_us};
+    rent_runner_spec_t runner = {.command = spec->command,
+                                 .region = s_region(self),
+                                 .topology = self->topology,
+                                 .log_dir = self->log_dir,
+                                 .patience_us = spec->launch->topology->plan.rent_patience_us};
     if (spec->command[0])
-        self->errands = errands_new(&errands);
+        self->runner = rent_runner_new(&runner);
     return self;
 }
 
@@ -69,7 +69,7 @@ void renter_want(renter_t *self, const rent_command_t *command)
     eventfd_write(self->spec.notify_fd, 1);
 }
 
-static job_of_unit_t *s_add(renter_t *self, const rent_command_t *command)
+static job_of_unit_t *s_add_job(renter_t *self, const rent_command_t *command)
 {
     self->jobs = realloc(self->jobs, (self->job_count + 1) * sizeof *self->jobs);
     CHECK(self->jobs);
@@ -79,13 +79,13 @@ static job_of_unit_t *s_add(renter_t *self, const rent_command_t *command)
     return job;
 }
 
-static void s_drop(renter_t *self, size_t index)
+static void s_drop_job(renter_t *self, size_t index)
 {
     process_destroy(&self->jobs[index].process);
     self->jobs[index] = self->jobs[--self->job_count];
 }
 
-static void s_fail(renter_t *self, const char *name)
+static void s_fail_machine(renter_t *self, const char *name)
 {
     self->ended = realloc(self->ended, (self->ended_count + 1) * sizeof *self->ended);
     CHECK(self->ended);
@@ -108,8 +108,8 @@ static void s_start_process(renter_t *self, const rent_command_t *command)
                                      NULL};
     for (size_t i = self->job_count; i-- > 0;) /* one that hangs is replaced */
         if (!strcmp(self->jobs[i].name, command->name))
-            s_drop(self, i);
-    int log_fd = errands_open_log(self->log_dir, s_region(self), command->name);
+            s_drop_job(self, i);
+    int log_fd = rent_runner_open_log(self->log_dir, s_region(self), command->name);
     process_spec_t spec = {.arguments = arguments, .output = log_fd, .error = log_fd, .own_group = true};
     err_t err = {0};
     process_t *process = NULL;
@@ -117,10 +117,10 @@ static void s_start_process(renter_t *self, const rent_command_t *command)
     close(log_fd);
     if (rc) {
         log_event(LEVEL_WARN, command->name, "rent", "reason=\"%s\"; trying again", err.text);
-        s_fail(self, command->name);
+        s_fail_machine(self, command->name);
         return;
     }
-    s_add(self, command)->process = process;
+    s_add_job(self, command)->process = process;
 }
 
 static void s_return_process(renter_t *self, const rent_command_t *command)
@@ -138,8 +138,8 @@ static void s_carry_out(renter_t *self, const rent_command_t *command)
         [RENT_START] = "rented", [RENT_RETURN] = "returned", [RENT_CLEAR] = "cleared"};
     log_event(LEVEL_INFO, command->name, events[command->verb], "offer=%s region=%s again=%llu",
               command->offer, s_region(self), (unsigned long long)command->again);
-    if (self->errands)
-        errands_add(self->errands, command, clock_now_us());
+    if (self->runner)
+        rent_runner_add(self->runner, command, clock_now_us());
     else if (command->verb == RENT_START)
         s_start_process(self, command);
     else
@@ -178,7 +178,7 @@ static bool s_look_at_processes(renter_t *self, char ret_name[2 * TOPOLOGY_NAME_
         if (status)
             log_event(LEVEL_WARN, self->jobs[i].name, "ended", "reason=\"its process %s\"", how);
         memcpy(ret_name, self->jobs[i].name, sizeof self->jobs[i].name);
-        s_drop(self, i);
+        s_drop_job(self, i);
         return true;
     }
     return false;
@@ -187,8 +187,8 @@ static bool s_look_at_processes(renter_t *self, char ret_name[2 * TOPOLOGY_NAME_
 bool renter_look(renter_t *self, char ret_name[2 * TOPOLOGY_NAME_MAX], rent_end_t *ret_end)
 {
     s_take_wanted(self);
-    if (self->errands)
-        return errands_look(self->errands, clock_now_us(), ret_name, ret_end);
+    if (self->runner)
+        return rent_runner_look(self->runner, clock_now_us(), ret_name, ret_end);
     *ret_end = RENT_END_NODE;
     if (self->ended_count) {
         memcpy(ret_name, self->ended[--self->ended_count], sizeof *self->ended);
@@ -204,7 +204,7 @@ static bool s_is_done(renter_t *self)
     rent_end_t end;
     while (renter_look(self, name, &end)) {
     }
-    return !self->job_count && (!self->errands || !errands_count(self->errands));
+    return !self->job_count && (!self->runner || !rent_runner_count(self->runner));
 }
 
 void renter_destroy(renter_t **self_p, int64_t patience_us)
@@ -213,14 +213,14 @@ void renter_destroy(renter_t **self_p, int64_t patience_us)
     *self_p = NULL;
     if (!self)
         return;
-    if (self->errands && patience_us)
+    if (self->runner && patience_us)
         patience_us = self->spec.launch->topology->plan.rent_patience_us;
     int64_t began_us = clock_now_us();
     while (!s_is_done(self) && clock_now_us() - began_us < patience_us)
         nanosleep(&(struct timespec){.tv_nsec = RENTER_PAUSE_NS}, NULL);
     while (self->job_count)
-        s_drop(self, 0);
-    errands_destroy(&self->errands);
+        s_drop_job(self, 0);
+    rent_runner_destroy(&self->runner);
     pthread_mutex_destroy(&self->mutex);
     free(self->jobs);
     free(self->wanted);

@@ -3,7 +3,7 @@
  * Why      the regional scheduler only says which unit is to start or to end.
  * How      on this machine a unit is a process of `cloudless region --parts node`, with the state directory
  *          of the run, its log beside the others; a return is a SIGTERM, upon which the node leaves in order.
- *          With plan.rent the user's command is run (errands.h).
+ *          With plan.rent the user's command is run (rent_runner.h).
  * Threads  renter_want any; all others the main thread, which must outlive the units that are processes: the
  *          kernel ends them with it.
  */

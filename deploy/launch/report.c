@@ -86,7 +86,7 @@ typedef struct {
     const curve_row_t *row;
 } curve_item_t;
 
-static int s_compare(const void *a, const void *b)
+static int s_compare_rows(const void *a, const void *b)
 {
     const curve_item_t *x = a, *y = b;
     if (x->row->train_us != y->row->train_us)
@@ -109,7 +109,7 @@ static json_value_t *s_curve(const global_core_t *core, const topology_t *topolo
         for (size_t i = 0; i < view.curve_count; i++)
             items[count++] = (curve_item_t){r, &view.curve[i]};
     }
-    qsort(items, count, sizeof *items, s_compare);
+    qsort(items, count, sizeof *items, s_compare_rows);
     json_value_t *curve = json_new_array();
     for (size_t i = 0; i < count; i++) {
         json_value_t *row = json_new_object();
@@ -220,7 +220,7 @@ static void s_print_disk(const json_value_t *report, uint64_t failed, FILE *out)
         fprintf(out,
                 "cloudless: %llu exchanges left a region before they were on a disk (checkpoint.when_full: "
                 "go_on); what a "
-                "death cost meanwhile is among welcomes and samples repeated\n",
+                "death cost meanwhile is among state transfers and samples repeated\n",
                 (unsigned long long)uncovered);
 }
 
@@ -334,10 +334,10 @@ static void s_print_carried(const json_value_t *report, FILE *out)
 static void s_print_losses(const json_value_t *report, FILE *out)
 {
     uint64_t rolled_back = json_get_u64(report, "updates_rolled_back", 0),
-             welcomes = json_get_u64(report, "welcomes", 0);
-    if (rolled_back || welcomes)
-        fprintf(out, "  updates rolled back %llu, and computed again; welcomes %llu\n",
-                (unsigned long long)rolled_back, (unsigned long long)welcomes);
+             transfers = json_get_u64(report, "welcomes", 0);
+    if (rolled_back || transfers)
+        fprintf(out, "  updates rolled back %llu, and computed again; state transfers %llu\n",
+                (unsigned long long)rolled_back, (unsigned long long)transfers);
 }
 
 /* Of regions that waited for something; a batch that takes long is no stand. */

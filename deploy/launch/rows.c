@@ -121,7 +121,7 @@ static void s_print_cell(const columns_t *columns, size_t c, const char *text, F
                 last ? "\n" : "");
 }
 
-static void s_print(const json_value_t *array, const row_field_t *fields, bool final, FILE *out)
+static void s_print_array(const json_value_t *array, const row_field_t *fields, bool final, FILE *out)
 {
     columns_t columns = s_columns(array, fields, final);
     char text[ROWS_TEXT_MAX];
@@ -134,12 +134,12 @@ static void s_print(const json_value_t *array, const row_field_t *fields, bool f
 
 void rows_print(const json_value_t *array, const row_field_t *fields, FILE *out)
 {
-    s_print(array, fields, false, out);
+    s_print_array(array, fields, false, out);
 }
 
 void rows_print_final(const json_value_t *array, const row_field_t *fields, FILE *out)
 {
-    s_print(array, fields, true, out);
+    s_print_array(array, fields, true, out);
 }
 
 void rows_explain(const char *where, const row_field_t *fields, FILE *out)

@@ -396,7 +396,7 @@ static bool s_is_over(serve_t *self)
     return scheduler_ended && waited_us >= SERVE_FAREWELL_US;
 }
 
-static void s_loop(serve_t *self)
+static void s_loop_node(serve_t *self)
 {
     while (!s_is_over(self)) {
         host_event_t event = host_wait(&self->host, SERVE_LOOK_MS);
@@ -445,7 +445,7 @@ int serve_run(launch_t *launch, const serve_spec_t *spec)
     err_code_t rc = s_start(&self, &err);
     atomic_store(&self.started, !rc);
     if (!rc)
-        s_loop(&self);
+        s_loop_node(&self);
     shell_destroy(&self.node);
     shell_destroy(&self.scheduler);
     if (self.leaves)

@@ -12,7 +12,7 @@
 #define STARTS_DIGITS 20
 
 /* A number in a file; 0 when there is none, or none that can be read. */
-static err_code_t s_read(const char *path, uint64_t *ret_number, err_t *err)
+static err_code_t s_read_number(const char *path, uint64_t *ret_number, err_t *err)
 {
     char text[STARTS_DIGITS + 2] = "";
     buf_t *stored = NULL;
@@ -26,7 +26,7 @@ static err_code_t s_read(const char *path, uint64_t *ret_number, err_t *err)
     return ERR_OK;
 }
 
-static err_code_t s_write(const char *path, uint64_t number, err_t *err)
+static err_code_t s_write_number(const char *path, uint64_t number, err_t *err)
 {
     char text[STARTS_DIGITS + 2];
     int length = snprintf(text, sizeof text, "%llu\n", (unsigned long long)number);
@@ -39,11 +39,11 @@ err_code_t starts_count(const char *run_dir, const char *name, uint64_t least, u
     char path[STATEDIR_PATH_MAX + STATEDIR_NAME_MAX + 16];
     uint64_t last = 0;
     snprintf(path, sizeof path, "%s/starts-%s", run_dir, name);
-    err_code_t rc = s_read(path, &last, err);
+    err_code_t rc = s_read_number(path, &last, err);
     if (rc)
         return rc;
     *ret_count = (last > least ? last : least) + 1;
-    return s_write(path, *ret_count, err);
+    return s_write_number(path, *ret_count, err);
 }
 
 err_code_t starts_disk(const char *run_dir, uint32_t *ret_disk, err_t *err)
@@ -51,10 +51,10 @@ err_code_t starts_disk(const char *run_dir, uint32_t *ret_disk, err_t *err)
     char path[STATEDIR_PATH_MAX + 16];
     uint64_t disk = 0;
     snprintf(path, sizeof path, "%s/disk", run_dir);
-    err_code_t rc = s_read(path, &disk, err);
+    err_code_t rc = s_read_number(path, &disk, err);
     if (!rc && !disk) {
         disk = (rng_entropy() & UINT32_MAX) | 1;
-        rc = s_write(path, disk, err);
+        rc = s_write_number(path, disk, err);
     }
     *ret_disk = (uint32_t)disk;
     return rc;

@@ -41,7 +41,7 @@ static child_t *s_global(supervise_t *self)
 
 /* ---- what the global scheduler must know ---- */
 
-static void s_say(supervise_t *self, const char *line)
+static void s_say_line(supervise_t *self, const char *line)
 {
     if (s_global(self)->state != CHILD_RUNS)
         return;
@@ -57,7 +57,7 @@ static void s_tell_failure(supervise_t *self)
     if (!self->failure[0] || s_global(self)->state != CHILD_RUNS)
         return;
     snprintf(line, sizeof line, "failed %zu %s", self->failed_region, self->failure);
-    s_say(self, line);
+    s_say_line(self, line);
     self->told = true;
 }
 
@@ -69,9 +69,9 @@ static void s_tell_processes(supervise_t *self)
         char line[PROCESS_LINE_MAX];
         snprintf(line, sizeof line, "process %zu %llu %llu %s", i, (unsigned long long)rows.items[i].pid,
                  (unsigned long long)rows.items[i].restarts, rows.items[i].name);
-        s_say(self, line);
+        s_say_line(self, line);
         snprintf(line, sizeof line, AWAIT_ROOM_WORD " %zu %s", i, rows.items[i].waits_for);
-        s_say(self, line);
+        s_say_line(self, line);
     }
 }
 
@@ -94,7 +94,7 @@ static void s_take_waiting(supervise_t *self)
             outlet_say("%scloudless: %s has room again\n", above, child->name);
         snprintf(line, sizeof line, AWAIT_ROOM_WORD " %zu %s", (size_t)(child - self->children.items),
                  child->waits_for);
-        s_say(self, line);
+        s_say_line(self, line);
     }
 }
 
@@ -105,7 +105,7 @@ static void s_start_due(supervise_t *self)
         return;
     s_tell_processes(self);
     if (self->first_signal)
-        s_say(self, "drain");
+        s_say_line(self, "drain");
     s_tell_failure(self);
 }
 
@@ -128,7 +128,7 @@ static void s_reread(supervise_t *self)
         outlet_say("cloudless: up: %s\n", err.text);
         return;
     }
-    s_say(self, "reread");
+    s_say_line(self, "reread");
     children_tell_changed(&self->children);
 }
 
@@ -146,7 +146,7 @@ static void s_take_signal(supervise_t *self, int signal)
     }
     self->first_signal = signal;
     outlet_say("%sstopping after a last snapshot; once more ends at once\n", s_draws(self) ? "\n" : "");
-    s_say(self, "drain");
+    s_say_line(self, "drain");
     if (s_global(self)->state == CHILD_RUNS && s_global(self)->waits_for[0])
         kill(process_pid(s_global(self)->process), SIGTERM); /* it does not listen before it has begun */
 }
@@ -179,7 +179,7 @@ static void s_take_dying(supervise_t *self)
         char reason[1024], line[PROCESS_LINE_MAX];
         children_reason(child, reason, sizeof reason);
         snprintf(line, sizeof line, "died %zu %s", (size_t)(child - self->children.items), reason);
-        s_say(self, line);
+        s_say_line(self, line);
         int64_t pause_us = child->again_us - clock_now_us();
         bool drawn = isatty(STDERR_FILENO);
         if (!self->spec->quiet)
@@ -202,7 +202,7 @@ static bool s_is_over(supervise_t *self)
     return self->stillborn || s_global(self)->state == CHILD_DONE || s_global(self)->state == CHILD_FAILED;
 }
 
-static void s_loop(supervise_t *self)
+static void s_loop_children(supervise_t *self)
 {
     while (!s_is_over(self)) {
         s_start_due(self);
@@ -323,7 +323,7 @@ int supervise_run(const launch_t *launch, const supervise_spec_t *spec)
                   err.text);
     int status = EXIT_DONE; /* told to end before anything began */
     if (s_forget(launch)) {
-        s_loop(self);
+        s_loop_children(self);
         s_await_regions(self);
         status = s_finish(self);
     }

@@ -22,7 +22,7 @@ typedef struct {
 
 /* ---- in the actor's thread ---- */
 
-static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
+static err_code_t s_open_watch(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
 {
     asked_t *self = hint;
     (void)incarnation, (void)err;
@@ -30,7 +30,7 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
     return ERR_OK;
 }
 
-static int64_t s_work(void *hint, void *core, int64_t now_us)
+static int64_t s_work_watch(void *hint, void *core, int64_t now_us)
 {
     asked_t *self = hint;
     self->alone = watcher_is_alone(core);
@@ -42,14 +42,14 @@ static int64_t s_work(void *hint, void *core, int64_t now_us)
 }
 
 /* When the loop has ended: the last look. */
-static err_code_t s_failure(void *hint, void *core, err_t *err)
+static err_code_t s_failure_watch(void *hint, void *core, err_t *err)
 {
     (void)err;
-    s_work(hint, core, clock_now_us());
+    s_work_watch(hint, core, clock_now_us());
     return ERR_OK;
 }
 
-static void s_close(void *hint)
+static void s_close_watch(void *hint)
 {
     (void)hint; /* of who asks */
 }
@@ -94,7 +94,8 @@ static char *s_printed(const asked_t *self)
 
 char *watch_answer(const launch_where_t *where)
 {
-    static const shell_ops_t ops = {.open = s_open, .work = s_work, .failure = s_failure, .close = s_close};
+    static const shell_ops_t ops = {
+        .open = s_open_watch, .work = s_work_watch, .failure = s_failure_watch, .close = s_close_watch};
     asked_t self = {0};
     launch_where_t place = *where;
     int notify_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -231,7 +231,7 @@ static err_code_t s_make(world_t *self, const predict_spec_t *spec, err_t *err)
     self->rents = spec->units ? calloc(regions, sizeof *self->rents) : NULL;
     CHECK(self->region_nodes && self->ports && (self->rents || !spec->units));
     for (size_t r = 0; r < regions && self->rents; r++)
-        self->rents[r].keep = spec->keep;
+        self->rents[r].stay = spec->stay;
     rng_init_for(&self->rng, spec->seed, "steps", 0, 0);
     wan_init(&self->wan, self->topology, spec->seed);
     err_code_t rc = s_set_workers(self, err);
@@ -299,7 +299,7 @@ static err_code_t s_stuck(const world_t *self, const sim_t *sim, err_t *err)
                    (double)sim_now_us(sim) / 1e6, self->topology->region_count);
 }
 
-static err_code_t s_run(const world_t *self, sim_t *sim, err_t *err)
+static err_code_t s_run_world(const world_t *self, sim_t *sim, err_t *err)
 {
     const predict_spec_t *spec = self->spec;
     int64_t limit_us = spec->limit_us < LIMIT_MOST_US ? spec->limit_us : LIMIT_MOST_US, moved_us = 0;
@@ -393,7 +393,7 @@ static void s_judge_region(const world_t *self, const sim_t *sim, size_t r, pred
     ret->cost = ret->rent + ret->wan_cost;
 }
 
-static void s_add(predict_region_t *sum, const predict_region_t *one)
+static void s_add_region(predict_region_t *sum, const predict_region_t *one)
 {
     double before = (double)sum->workers, more = (double)one->workers;
 #define WEIGHED(name) sum->name = (sum->name * before + one->name * more) / (before + more);
@@ -442,7 +442,7 @@ static void s_judge(const world_t *self, const sim_t *sim, prediction_t *ret)
                           .region_count = self->topology->region_count};
     for (size_t r = 0; r < ret->region_count; r++) {
         s_judge_region(self, sim, r, &ret->regions[r]);
-        s_add(&ret->total, &ret->regions[r]);
+        s_add_region(&ret->total, &ret->regions[r]);
     }
     s_extend(ret);
 }
@@ -471,7 +471,7 @@ err_code_t predict_run(const predict_spec_t *spec, prediction_t *ret_self, err_t
                          .limit_us = INT64_MAX};
     if (!rc) {
         sim_t *sim = sim_new(world.topology, &wanted);
-        rc = s_run(&world, sim, err);
+        rc = s_run_world(&world, sim, err);
         if (!rc)
             s_judge(&world, sim, ret_self);
         sim_destroy(&sim);

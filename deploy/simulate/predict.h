@@ -32,7 +32,7 @@ typedef struct {
     const predict_units_t
         *units; /* (regions) rented of each offer, a node each, a worker per core; NULL: the workers of the
                                      topology, of power 1, as `up` runs them */
-    bool keep;  /* units are kept until the end of the run, also in a region that is done */
+    bool stay;  /* units are kept until the end of the run, also in a region that is done */
     pace_t pace;
     uint64_t machine_cores; /* not 0: all regions are on one machine of so many cores */
     int64_t limit_us;       /* virtual; ends there; INT64_MAX: when the run is over */

@@ -41,7 +41,7 @@ static void s_schedule_tick(sim_t *self, size_t index)
                                      .tick = ++actor->tick});
 }
 
-static void s_tick(sim_t *self, sim_actor_t *actor)
+static void s_tick_actor(sim_t *self, sim_actor_t *actor)
 {
     actor->tick_us = ROLE_NEVER;
     if (actor->role == &node_role)
@@ -158,7 +158,7 @@ static void s_handle(sim_t *self, sim_event_t *event)
     if (event->kind == SIM_TICK && event->tick != actor->tick)
         return;
     if (event->kind == SIM_TICK)
-        s_tick(self, actor);
+        s_tick_actor(self, actor);
     if (event->kind == SIM_DELIVER)
         s_deliver(self, actor, event);
     if (event->kind == SIM_COMPUTED)
@@ -423,7 +423,7 @@ sim_stats_t sim_stats(const sim_t *self)
         if (actor->role != &shard_role || actor->zombie || !actor->core)
             continue;
         stats.rolled_back += shard_core_rolled_back(actor->core);
-        stats.welcomes += shard_core_welcomes(actor->core);
+        stats.transfers += shard_core_transfers(actor->core);
     }
     stats.marks_made = global_mark_made(global_core_mark(global));
     stats.marks_given_up = global_mark_given_up(global_core_mark(global));

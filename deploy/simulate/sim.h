@@ -39,7 +39,7 @@ typedef struct {
  * are. */
 typedef struct {
     uint64_t units[TOPOLOGY_OFFERS_MAX];
-    bool keep;
+    bool stay;
 } sim_rent_t;
 
 /* How long everything takes, for a world that is to be as slow as a real one; times in virtual
@@ -147,7 +147,7 @@ typedef struct {
     uint64_t starts;   /* of workers, shards and synchronizers */
     uint64_t restarts; /* as the regions report it */
     /* as the regions report them, and the shards at the end */
-    uint64_t duplicates_refused, rolled_back, welcomes;
+    uint64_t duplicates_refused, rolled_back, transfers;
     uint64_t marks_made, marks_given_up;
     uint64_t events;
     int64_t virtual_us;

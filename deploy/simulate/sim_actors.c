@@ -40,7 +40,8 @@ static sim_actor_t *s_slot(sim_t *self, const char *name, size_t region)
     return actor;
 }
 
-static void s_begin(sim_t *self, sim_actor_t *actor, const role_t *role, void *core, uint64_t incarnation)
+static void s_begin_actor(sim_t *self, sim_actor_t *actor, const role_t *role, void *core,
+                          uint64_t incarnation)
 {
     actor->role = role;
     actor->core = core;
@@ -70,7 +71,7 @@ static void *s_new_node(const sim_t *self, size_t region, const char *name, size
 void sim_put(sim_t *self, const char *name, size_t region, const role_t *role, void *core,
              uint64_t incarnation)
 {
-    s_begin(self, s_slot(self, name, region), role, core, incarnation);
+    s_begin_actor(self, s_slot(self, name, region), role, core, incarnation);
 }
 
 /* Another process in each life of the job, and with each start. */
@@ -81,7 +82,7 @@ void sim_start_node(sim_t *self, const char *name, size_t region, size_t place)
     actor->place = place;
     actor->leaves = false;
     actor->slow = sim_slowness(self, name);
-    s_begin(self, actor, &node_role, s_new_node(self, region, name, place, pid), 0);
+    s_begin_actor(self, actor, &node_role, s_new_node(self, region, name, place, pid), 0);
 }
 
 void sim_unit_name(const sim_t *self, size_t region, const char *unit, wire_name_t ret_name)
@@ -247,7 +248,8 @@ void sim_start_actor(sim_t *self, const char *name, size_t node, const node_comm
     self->stats.starts++;
     actor_parts_t parts;
     CHECK(actor_split(name, strlen(name), &parts) && role->make);
-    s_begin(self, actor, role->role, role->make(self, actor, parts.number, command), command->incarnation);
+    s_begin_actor(self, actor, role->role, role->make(self, actor, parts.number, command),
+                  command->incarnation);
 }
 
 /* ---- the node: its core decides, this does ---- */

@@ -103,7 +103,7 @@ void sim_send(sim_t *self, size_t from_actor, message_t **message_p)
 
 /* ---- what brokers say of the links ---- */
 
-static void s_tell(sim_t *self, size_t region, const char *listener)
+static void s_tell_link(sim_t *self, size_t region, const char *listener)
 {
     const sim_pace_t *pace = self->spec.pace;
     size_t actor = sim_find(self, listener);
@@ -124,9 +124,9 @@ void sim_tell_links(sim_t *self)
 {
     for (size_t r = 0; r < self->topology->region_count; r++) {
         const topology_region_t *region = &self->topology->regions[r];
-        s_tell(self, r, actor_name(ROLE_SCHEDULER, region->name).text);
+        s_tell_link(self, r, actor_name(ROLE_SCHEDULER, region->name).text);
         for (uint64_t k = 0; k < region->shards; k++)
-            s_tell(self, r, actor_name_numbered(ROLE_SYNCHRONIZER, region->name, k).text);
+            s_tell_link(self, r, actor_name_numbered(ROLE_SYNCHRONIZER, region->name, k).text);
     }
     sim_schedule(self,
                  (sim_event_t){.at_us = self->now_us + self->spec.pace->link_every_us, .kind = SIM_LINKS});

@@ -3,7 +3,7 @@
  * happened. */
 #include "deploy/simulate/sim_internal.h"
 
-#include "actors/scheduler/base/keep.h"
+#include "actors/scheduler/base/journal.h"
 #include "store/kv_mem.h"
 #include "codec/wire/actor_name.h"
 
@@ -19,8 +19,8 @@ typedef enum { EVENT_KILL, EVENT_START, EVENT_WAKE, EVENT_ZOMBIE, EVENT_FENCE } 
 
 /* One that stands still, or has woken up. */
 typedef struct {
-    void *core;   /* NULL: none */
-    keep_t *keep; /* its successor has the store: whatever it had not kept it never will */
+    void *core;         /* NULL: none */
+    journal_t *journal; /* its successor has the store: whatever it had not kept it never will */
     bool awake;
     uint64_t tick;   /* the newest scheduled wins */
     uint64_t number; /* of this one */
@@ -33,7 +33,7 @@ typedef struct {
     size_t region; /* region_count: the global one */
     uint64_t term;
     kv_t *kv;
-    keep_t *keep;
+    journal_t *journal;
     int64_t full_until_us; /* its disk refuses everything before this */
     zombie_t zombie;
 } scheduler_t;
@@ -44,7 +44,7 @@ struct sim_schedulers {
     uint64_t kills_left;
 };
 
-static scheduler_t *s_find(const sim_t *self, const char *name)
+static scheduler_t *s_find_scheduler(const sim_t *self, const char *name)
 {
     for (size_t i = 0; i < self->schedulers->count; i++)
         if (!strcmp(self->schedulers->items[i].name, name))
@@ -74,41 +74,42 @@ static size_t s_nodes_of(const sim_t *self, size_t region)
     return count ? count : 1;
 }
 
-static void *s_new_core(sim_t *self, const scheduler_t *scheduler, const kept_t *kept)
+static void *s_new_core(sim_t *self, const scheduler_t *scheduler, const legacy_t *legacy)
 {
     if (s_is_global(self, scheduler)) {
         global_spec_t spec = {
-            .topology = self->topology, .incarnation = scheduler->term, .run = SIM_RUN, .kept = kept};
+            .topology = self->topology, .incarnation = scheduler->term, .run = SIM_RUN, .legacy = legacy};
         return global_core_new(&spec, self->now_us);
     }
     region_spec_t spec = {.topology = self->topology,
                           .region_index = scheduler->region,
                           .term = scheduler->term,
-                          .run = kept->state ? kept->state->region_state.run : RUN_ID_NONE,
+                          .run = legacy->state ? legacy->state->region_state.run : RUN_ID_NONE,
                           .nodes_expected = s_nodes_of(self, scheduler->region),
                           .settle_us = 1000000,
                           .evaluates = self->spec.evaluates,
                           .stays_us = self->spec.stays_us,
                           .status_us = 8 * self->spec.beat_us,
-                          .kept = kept};
+                          .legacy = legacy};
     region_core_t *core = region_core_new(&spec, self->now_us);
     const sim_rent_t *rent = self->spec.rents ? &self->spec.rents[scheduler->region] : NULL;
     if (rent)
-        region_core_rent(core, rent->units, rent->keep, self->now_us);
+        region_core_rent(core, rent->units, rent->stay, self->now_us);
     return core;
 }
 
-static void s_start(sim_t *self, scheduler_t *scheduler)
+static void s_start_scheduler(sim_t *self, scheduler_t *scheduler)
 {
     bool global = s_is_global(self, scheduler);
-    kept_t kept;
+    legacy_t legacy;
     err_t err = {0};
-    keep_destroy(&scheduler->keep);
-    scheduler->keep =
-        keep_new(scheduler->kv, global ? &global_source : &region_source, self->topology->region_count);
-    CHECK(keep_load(scheduler->keep, global ? KIND_global_state : KIND_region_state, &kept, &err) == ERR_OK);
-    void *core = s_new_core(self, scheduler, &kept);
-    kept_fini(&kept);
+    journal_destroy(&scheduler->journal);
+    scheduler->journal =
+        journal_new(scheduler->kv, global ? &global_source : &region_source, self->topology->region_count);
+    CHECK(journal_load(scheduler->journal, global ? KIND_global_state : KIND_region_state, &legacy, &err) ==
+          ERR_OK);
+    void *core = s_new_core(self, scheduler, &legacy);
+    legacy_fini(&legacy);
     sim_put(self, scheduler->name, global ? 0 : scheduler->region, s_role(self, scheduler), core,
             global ? scheduler->term : scheduler->term << 32);
     size_t index = sim_find(self, scheduler->name);
@@ -132,7 +133,7 @@ void sim_schedulers_new(sim_t *self)
         CHECK(scheduler->kv);
         const char *region = i ? self->topology->regions[scheduler->region].name : ACTOR_GLOBAL_REGION;
         message_set_name(scheduler->name, actor_name(ROLE_SCHEDULER, region).text);
-        s_start(self, scheduler);
+        s_start_scheduler(self, scheduler);
     }
     if (self->spec.scheduler_kill_per_s > 0)
         sim_schedule(self, (sim_event_t){.at_us = sim_random_us(self, 200000), .kind = SIM_SCHEDULER});
@@ -144,7 +145,7 @@ static void s_drop_zombie(zombie_t *zombie, const role_t *role)
         message_destroy(&zombie->backlog[--zombie->backlog_count]);
     if (zombie->core)
         role->destroy(&zombie->core);
-    keep_destroy(&zombie->keep);
+    journal_destroy(&zombie->journal);
     zombie->awake = false;
 }
 
@@ -153,7 +154,7 @@ void sim_schedulers_destroy(sim_t *self)
     for (size_t i = 0; self->schedulers && i < self->schedulers->count; i++) {
         scheduler_t *scheduler = &self->schedulers->items[i];
         s_drop_zombie(&scheduler->zombie, s_role(self, scheduler));
-        keep_destroy(&scheduler->keep);
+        journal_destroy(&scheduler->journal);
         kv_destroy(&scheduler->kv);
     }
     free(self->schedulers);
@@ -187,19 +188,19 @@ void sim_keep(sim_t *self, size_t actor)
 {
     size_t row = self->actors[actor].scheduler;
     scheduler_t *scheduler =
-        row == SIZE_MAX ? s_find(self, self->actors[actor].name) : &self->schedulers->items[row];
-    const keep_source_t *source = s_is_global(self, scheduler) ? &global_source : &region_source;
+        row == SIZE_MAX ? s_find_scheduler(self, self->actors[actor].name) : &self->schedulers->items[row];
+    const journal_source_t *source = s_is_global(self, scheduler) ? &global_source : &region_source;
     if (!self->spec.pace) {
         s_set_full(scheduler, s_is_full(self, scheduler));
         uint64_t failed = kv_mem_failed(scheduler->kv, KV_MEM_COMMIT);
-        err_code_t code = keep_work(scheduler->keep, self->actors[actor].core, self->now_us, NULL);
+        err_code_t code = journal_work(scheduler->journal, self->actors[actor].core, self->now_us, NULL);
         CHECK(!code || (code == ERR_FULL && s_is_full(self, scheduler)));
         self->stats.unkept += kv_mem_failed(scheduler->kv, KV_MEM_COMMIT) - failed;
         void *core = self->actors[actor].core;
         self->stats.withheld +=
-            keep_withhold(scheduler->keep, core, s_role(self, scheduler)->outbox(core), self->now_us);
-    } else if (source->kept) { /* none dies here */
-        source->kept(self->actors[actor].core, source->decisions(self->actors[actor].core));
+            journal_withhold(scheduler->journal, core, s_role(self, scheduler)->outbox(core), self->now_us);
+    } else if (source->stored) { /* none dies here */
+        source->stored(self->actors[actor].core, source->decisions(self->actors[actor].core));
     }
 }
 
@@ -214,7 +215,7 @@ void sim_take_schedulers(sim_t *self, sim_t *from)
             before->kv = kv;
         }
         to->term = before->term < to->term ? to->term : before->term + 1;
-        s_start(self, to);
+        s_start_scheduler(self, to);
     }
 }
 
@@ -244,8 +245,8 @@ static void s_kill_one(sim_t *self)
         !s_is_global(self, scheduler)) {
         scheduler->zombie.core = actor->core; /* the global one is looked at until its successor is there */
         actor->core = NULL;
-        scheduler->zombie.keep = scheduler->keep;
-        scheduler->keep = NULL;
+        scheduler->zombie.journal = scheduler->journal;
+        scheduler->journal = NULL;
     }
     s_schedule(self, EVENT_START, scheduler, 20000 + (int64_t)rng_below(&self->rng, DOWN_MOST_US), 0);
 }
@@ -261,7 +262,7 @@ static void s_kill(sim_t *self)
 static void s_succeed(sim_t *self, scheduler_t *scheduler)
 {
     scheduler->term++;
-    s_start(self, scheduler);
+    s_start_scheduler(self, scheduler);
     if (scheduler->zombie.core && !scheduler->zombie.awake)
         s_schedule(self, EVENT_WAKE, scheduler, (int64_t)rng_below(&self->rng, WAKES_MOST_US), 0);
 }
@@ -285,7 +286,7 @@ static void s_run_zombie(sim_t *self, scheduler_t *scheduler)
         role->message(zombie->core, &zombie->backlog[i], self->now_us);
     zombie->backlog_count = 0;
     role->tick(zombie->core, self->now_us);
-    keep_withhold(zombie->keep, zombie->core, role->outbox(zombie->core), self->now_us);
+    journal_withhold(zombie->journal, zombie->core, role->outbox(zombie->core), self->now_us);
     while ((message = outbox_take(role->outbox(zombie->core))))
         sim_send(self, sim_find(self, scheduler->name), &message);
     if (role->finished(zombie->core)) {
@@ -308,7 +309,7 @@ static void s_wake(sim_t *self, scheduler_t *scheduler)
  * to the successor. */
 void sim_zombie_hears(sim_t *self, const message_t *message)
 {
-    scheduler_t *scheduler = self->spec.scheduler_kill_per_s > 0 ? s_find(self, message->to) : NULL;
+    scheduler_t *scheduler = self->spec.scheduler_kill_per_s > 0 ? s_find_scheduler(self, message->to) : NULL;
     zombie_t *zombie = scheduler ? &scheduler->zombie : NULL;
     if (!zombie || !zombie->core || zombie->backlog_count == BACKLOG_MAX)
         return;

@@ -65,7 +65,7 @@ static double s_on_the_wire(const wan_line_t *line, uint64_t bytes)
 
 /* When the last byte has left. Data waits for all that is on the line; control for a piece at most, and the
  * data behind it is later by as much. */
-static double s_put(wan_line_t *line, double bytes, bool control, double now_us)
+static double s_put_bytes(wan_line_t *line, double bytes, bool control, double now_us)
 {
     double takes_us = s_us(line, bytes), begins_us = s_most(now_us, line->free_us);
     line->bytes += (uint64_t)bytes;
@@ -100,7 +100,7 @@ int64_t wan_arrives(wan_t *self, size_t from, size_t to, uint64_t bytes, bool co
     size_t next = self->next[from * self->count + to];
     CHECK(next != SIZE_MAX); /* the topology's check found a way for every two */
     wan_line_t *first = s_line(self, from, next);
-    double wire = s_on_the_wire(first, bytes), out_us = s_put(first, wire, control, (double)now_us);
+    double wire = s_on_the_wire(first, bytes), out_us = s_put_bytes(first, wire, control, (double)now_us);
     double delay_us = s_delay_us(self, first);
     s_line(self, next, from)->bytes += ACK_BYTES * (1 + bytes / (uint64_t)PIECE_BYTES);
     if (next == to)
@@ -108,7 +108,7 @@ int64_t wan_arrives(wan_t *self, size_t from, size_t to, uint64_t bytes, bool co
     wan_line_t *second = s_line(self, next, to);
     double chunk = s_least(wire, CHUNK_BYTES);
     double begins_us = out_us - s_us(first, wire - chunk) + delay_us;
-    double put_us = s_put(second, s_on_the_wire(second, bytes), control, begins_us);
+    double put_us = s_put_bytes(second, s_on_the_wire(second, bytes), control, begins_us);
     put_us = s_most(put_us, out_us + delay_us + s_us(second, chunk));
     s_line(self, to, next)->bytes += ACK_BYTES * (1 + bytes / (uint64_t)PIECE_BYTES);
     return s_in_order(second, control, put_us + s_delay_us(self, second));

@@ -295,7 +295,8 @@ void catalog_destroy(catalog_t **self_p)
     free(self);
 }
 
-static err_code_t s_load(catalog_store_t *store, uint64_t number, snapshot_t **ret_snapshot, err_t *err)
+static err_code_t s_load_snapshot(catalog_store_t *store, uint64_t number, snapshot_t **ret_snapshot,
+                                  err_t *err)
 {
     kv_t *opened = NULL;
     snapshot_store_t *snapshots = NULL;
@@ -312,7 +313,7 @@ static err_code_t s_load(catalog_store_t *store, uint64_t number, snapshot_t **r
 err_code_t catalog_load(catalog_store_t *store, uint64_t number, snapshot_t **ret_snapshot, err_t *err)
 {
     err_code_t code = store->archived ? catalog_archive_load(store, number, ret_snapshot, err)
-                                      : s_load(store, number, ret_snapshot, err);
+                                      : s_load_snapshot(store, number, ret_snapshot, err);
     return code ? err_prefix(err, code, "%s", store->place.below) : ERR_OK;
 }
 

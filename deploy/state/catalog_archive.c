@@ -115,8 +115,8 @@ static bool s_wants(void *hint, const char *region, uint32_t shard, const manife
 }
 
 /* The visitor's snapshot is given back after the call: its buffers are shared. */
-static err_code_t s_take(void *hint, const char *region, uint32_t shard, const snapshot_t *snapshot,
-                         err_t *err)
+static err_code_t s_take_snapshot(void *hint, const char *region, uint32_t shard, const snapshot_t *snapshot,
+                                  err_t *err)
 {
     search_t *self = hint;
     (void)region;
@@ -130,7 +130,7 @@ err_code_t catalog_archive_load(const catalog_store_t *store, uint64_t number, s
                                 err_t *err)
 {
     search_t search = {.store = store, .number = number};
-    archive_visitor_t visitor = {.hint = &search, .wants = s_wants, .snapshot = s_take};
+    archive_visitor_t visitor = {.hint = &search, .wants = s_wants, .snapshot = s_take_snapshot};
     err_code_t code = archive_read(store->path, &visitor, err);
     if (!code && !search.found)
         code = err_set(err, ERR_NOT_FOUND, "archive %s has no such snapshot", store->path);

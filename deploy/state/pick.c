@@ -105,7 +105,7 @@ static void s_look_damaged(search_t *self, const catalog_store_t *store)
     }
 }
 
-static void s_look(search_t *self, const namesakes_t *stores)
+static void s_look_at_stores(search_t *self, const namesakes_t *stores)
 {
     for (size_t i = 0; i < stores->count; i++)
         s_look_readable(self, stores->items[i]);
@@ -137,7 +137,7 @@ err_code_t catalog_pick(const catalog_t *self, size_t region_index, uint32_t sha
     search_t search = {.choice = choice, .pick = {.region_index = region_index, .shard = shard}};
     namesakes_t stores = s_next(self, region, shard, NULL);
     while (stores.count && !search.pick.snapshot && (choice->older || !search.why[0])) {
-        s_look(&search, &stores);
+        s_look_at_stores(&search, &stores);
         stores = s_next(self, region, shard, &stores.items[0]->place);
     }
     search.pick.passed_over = search.why[0];

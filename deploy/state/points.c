@@ -17,7 +17,7 @@ typedef struct {
     size_t count;
 } founds_t;
 
-static found_t *s_find(founds_t *self, const manifest_id_t *id)
+static found_t *s_find_point(founds_t *self, const manifest_id_t *id)
 {
     for (size_t i = 0; i < self->count; i++)
         if (!strcmp(self->items[i].point.tag, id->tag))
@@ -47,18 +47,19 @@ static bool s_counted(const catalog_t *self, size_t index, const char *tag)
     return false;
 }
 
-static void s_add(const catalog_t *self, size_t index, const catalog_snapshot_t *snapshot, founds_t *founds)
+static void s_add_snapshot(const catalog_t *self, size_t index, const catalog_snapshot_t *snapshot,
+                           founds_t *founds)
 {
     const manifest_id_t *id = &snapshot->manifest.id;
     if (!snapshot->readable || !snapshot_is_mark(id->tag) || s_counted(self, index, id->tag))
         return;
-    point_t *point = &s_find(founds, id)->point;
+    point_t *point = &s_find_point(founds, id)->point;
     point->shards++;
     point->least = snapshot->batches < point->least ? snapshot->batches : point->least;
     point->most = snapshot->batches > point->most ? snapshot->batches : point->most;
 }
 
-static int s_compare(const void *a, const void *b)
+static int s_compare_points(const void *a, const void *b)
 {
     const found_t *left = a, *right = b;
     if (left->point.most != right->point.most)
@@ -73,9 +74,9 @@ void points_find(const catalog_t *self, point_t **ret_points, size_t *ret_count)
     founds_t founds = {0};
     for (size_t i = 0; i < self->count; i++)
         for (size_t k = 0; k < self->stores[i].count; k++)
-            s_add(self, i, &self->stores[i].snapshots[k], &founds);
+            s_add_snapshot(self, i, &self->stores[i].snapshots[k], &founds);
     if (founds.count > 1)
-        qsort(founds.items, founds.count, sizeof *founds.items, s_compare);
+        qsort(founds.items, founds.count, sizeof *founds.items, s_compare_points);
     point_t *points = calloc(founds.count + 1, sizeof *points);
     CHECK(points);
     for (size_t i = 0; i < founds.count; i++)

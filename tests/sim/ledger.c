@@ -352,7 +352,7 @@ static void s_add(totals_t *totals, const sim_t *sim)
     sum->restarts += one.restarts;
     sum->duplicates_refused += one.duplicates_refused;
     sum->rolled_back += one.rolled_back;
-    sum->welcomes += one.welcomes;
+    sum->transfers += one.transfers;
     sum->virtual_us += one.virtual_us;
     sum->marks_made += one.marks_made;
     sum->marks_given_up += one.marks_given_up;
@@ -539,22 +539,22 @@ static void s_world(uint64_t seed, const options_t *options, totals_t *totals)
                 (unsigned long long)stats.lost_nodes, (unsigned long long)stats.moves);
     const char *fault = options->schedulers && done ? s_scheduler_fault(sim, &stats, options) : NULL;
     bool fits = !options->marks || options->lose || options->go_on || options->away || options->zombies ||
-                stats.welcomes == 0;
+                stats.transfers == 0;
     bool quiet = options->elastic && !options->kills && !options->lose && !options->stop && !options->more &&
                  !stats.lost_nodes;
-    if (done && quiet && (stats.rolled_back || stats.samples_repeated || stats.welcomes))
+    if (done && quiet && (stats.rolled_back || stats.samples_repeated || stats.transfers))
         fault = "something was lost or computed twice though nobody died";
     if (done && quiet && stats.moved_blind)
         fault = "a shard was told to hand over before there was a copy where it could go";
     bool waits = options->full && !options->go_on && !options->lose && !options->away && !options->zombies &&
                  !options->stop && !options->more && !options->nodes && !options->elastic &&
                  !options->schedulers;
-    if (done && waits && (stats.rolled_back || stats.welcomes))
+    if (done && waits && (stats.rolled_back || stats.transfers))
         fault = "something was lost though all waited for their disks";
     if (done && stats.cut_nodes != stats.ended_alone)
         fault = "a node that was cut off when the job ended did not end";
     if (done && !fits)
-        fault = "what was taken back to one point needed a welcome";
+        fault = "what was taken back to one point needed a state transfer";
     s_add(totals, sim);
     totals->worlds++;
     totals->encoded += strcmp(topology->job.sync.encoding, "none") != 0;
@@ -684,7 +684,7 @@ static bool s_faults_fired(const totals_t *totals, const options_t *options)
         {"drained", options->stop, totals->drained},
         {"cut off", options->stop, totals->cut_off},
         {"update rolled back", options->lose, s->rolled_back},
-        {"another region's state taken", options->lose || options->away, s->welcomes},
+        {"another region's state taken", options->lose || options->away, s->transfers},
         {"most worlds go on from a common point", options->marks, totals->restored > totals->worlds / 2},
         {"common point given up", options->marks, s->marks_given_up},
         {"disk full", options->full, s->full_disks},
@@ -692,7 +692,7 @@ static bool s_faults_fired(const totals_t *totals, const options_t *options)
         {"start without room", options->full && options->kills, s->without_room},
         {"training goes on without a disk", options->go_on, s->went_on},
         {"what only memory had was lost", exposes, s->exposed},
-        {"another region's state taken for it", exposes, s->welcomes},
+        {"another region's state taken for it", exposes, s->transfers},
         {"run that gave a region up goes on", options->away, totals->resumed},
     };
     bool all = faults_all_fired(&totals->faults);
@@ -735,11 +735,11 @@ int main(int argc, char **argv)
                (unsigned long long)s->moves, (unsigned long long)s->samples_repeated);
     printf("disks emptied %llu, rolled back %llu; regions wiped %llu; zombies %llu; payloads damaged %llu; "
            "updates "
-           "rolled back %llu, welcomes %llu\n",
+           "rolled back %llu, state transfers %llu\n",
            (unsigned long long)f->disks_emptied, (unsigned long long)f->disks_rolled_back,
            (unsigned long long)f->regions_wiped, (unsigned long long)f->zombies,
            (unsigned long long)f->damaged, (unsigned long long)s->rolled_back,
-           (unsigned long long)s->welcomes);
+           (unsigned long long)s->transfers);
     if (options.schedulers)
         printf("schedulers killed: regional %llu, global %llu, of them at the end %llu; woke up %llu, "
                "refused %llu; actors placed again %llu\n",

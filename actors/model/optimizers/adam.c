@@ -28,7 +28,7 @@ static double s_power(double base, uint64_t exponent)
 }
 
 CLONES
-static void s_move(const rates_t *rates, const optimizer_step_t *step)
+static void s_move_adam(const rates_t *rates, const optimizer_step_t *step)
 {
     const float *w = step->w, *g = step->g, *m = step->state[0], *v = step->state[1];
     float *ret_w = step->ret_w, *ret_m = step->ret_state[0], *ret_v = step->ret_state[1];
@@ -44,14 +44,14 @@ static void s_move(const rates_t *rates, const optimizer_step_t *step)
     }
 }
 
-static void s_step(const optimizer_t *self, const optimizer_step_t *step)
+static void s_step_adam(const optimizer_t *self, const optimizer_step_t *step)
 {
     rates_t rates = {.lr = step->lr,
                      .beta1 = self->momentum,
                      .beta2 = BETA2,
                      .share1 = (float)(1 - s_power((double)self->momentum, step->number)),
                      .share2 = (float)(1 - s_power((double)BETA2, step->number))};
-    s_move(&rates, step);
+    s_move_adam(&rates, step);
 }
 
-optimizer_stepper_t *const optimizer_adam = s_step;
+optimizer_stepper_t *const optimizer_adam = s_step_adam;

@@ -3,8 +3,8 @@
 #include "actors/model/optimizers/step.h"
 
 CLONES
-static void s_move(float lr, float momentum, size_t n, const float *w, const float *v, const float *g,
-                   float *ret_w, float *ret_v)
+static void s_move_momentum(float lr, float momentum, size_t n, const float *w, const float *v,
+                            const float *g, float *ret_w, float *ret_v)
 {
     SAME_OR_APART
     for (size_t i = 0; i < n; i++) {
@@ -14,10 +14,10 @@ static void s_move(float lr, float momentum, size_t n, const float *w, const flo
     }
 }
 
-static void s_step(const optimizer_t *self, const optimizer_step_t *step)
+static void s_step_momentum(const optimizer_t *self, const optimizer_step_t *step)
 {
-    s_move(step->lr, self->momentum, step->n, step->w, step->state[0], step->g, step->ret_w,
-           step->ret_state[0]);
+    s_move_momentum(step->lr, self->momentum, step->n, step->w, step->state[0], step->g, step->ret_w,
+                    step->ret_state[0]);
 }
 
-optimizer_stepper_t *const optimizer_momentum = s_step;
+optimizer_stepper_t *const optimizer_momentum = s_step_momentum;

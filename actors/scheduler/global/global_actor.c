@@ -1,7 +1,7 @@
 #include "actors/scheduler/global/global_actor.h"
 
 #include "actors/kit/clock.h"
-#include "actors/scheduler/base/keep.h"
+#include "actors/scheduler/base/journal.h"
 #include "codec/base/log.h"
 #include "codec/base/machine.h"
 #include "codec/wire/actor_name.h"
@@ -19,8 +19,8 @@ typedef struct {
     global_actor_t with;
     global_core_t *core; /* the shell's */
     kv_t *kv;
-    keep_t *keep;
-    bool keep_failed, withheld; /* and it was said */
+    journal_t *journal;
+    bool journal_failed, withheld; /* and it was said */
     int64_t observed_us;
     char machine[WIRE_NAME_SIZE];
     uint64_t marks_made, marks_given_up; /* as logged */
@@ -40,7 +40,7 @@ static err_code_t s_open_kv(const char *state_dir, kv_t **ret_kv, err_t *err)
         return rc;
     err_t lost = {0};
     snprintf(path, sizeof path, "%s/global", folder);
-    rc = keep_open(path, ret_kv, &lost, err);
+    rc = journal_open(path, ret_kv, &lost, err);
     if (!rc && lost.code)
         log_event(LEVEL_WARN, ACTOR_GLOBAL, "kept_damaged", "reason=\"%s\"; asking the regions", lost.text);
     return rc;
@@ -51,30 +51,30 @@ err_code_t global_actor_forget(const char *state_dir, err_t *err)
     kv_t *kv = NULL;
     err_code_t rc = s_open_kv(state_dir, &kv, err);
     if (!rc)
-        rc = keep_clear(kv, err);
+        rc = journal_clear(kv, err);
     kv_destroy(&kv);
     return rc;
 }
 
 /* A predecessor's decisions; nothing when they cannot be read, as the regions tell them again. */
-static void s_load_kept(global_hint_t *self, kept_t *ret_kept)
+static void s_load_legacy(global_hint_t *self, legacy_t *ret_legacy)
 {
     err_t err = {0};
-    self->keep = keep_new(self->kv, &global_source, self->with.topology->region_count);
-    if (keep_load(self->keep, KIND_global_state, ret_kept, &err))
+    self->journal = journal_new(self->kv, &global_source, self->with.topology->region_count);
+    if (journal_load(self->journal, KIND_global_state, ret_legacy, &err))
         log_event(LEVEL_WARN, ACTOR_GLOBAL, "kept_lost", "reason=\"%s\"; asking the regions", err.text);
 }
 
 /* A full disk ends no run: it is said once, and tried again. */
-static void s_keep(global_hint_t *self, void *core, int64_t now_us)
+static void s_journal(global_hint_t *self, void *core, int64_t now_us)
 {
     err_t err = {0};
-    bool failed = keep_work(self->keep, core, now_us, &err) != ERR_OK;
-    if (failed && !self->keep_failed)
+    bool failed = journal_work(self->journal, core, now_us, &err) != ERR_OK;
+    if (failed && !self->journal_failed)
         log_event(LEVEL_WARN, ACTOR_GLOBAL, "keep_failed", "reason=\"%s\"; going on, trying again", err.text);
-    self->keep_failed = failed;
-    if (keep_withhold(self->keep, core, global_role.outbox(core), now_us) && !self->withheld) {
-        log_event(LEVEL_WARN, ACTOR_GLOBAL, "end_withheld", KEEP_WITHHELD);
+    self->journal_failed = failed;
+    if (journal_withhold(self->journal, core, global_role.outbox(core), now_us) && !self->withheld) {
+        log_event(LEVEL_WARN, ACTOR_GLOBAL, "end_withheld", JOURNAL_WITHHELD);
         self->withheld = true;
     }
 }
@@ -104,7 +104,7 @@ static err_code_t s_next_incarnation(const global_hint_t *self, uint64_t *ret_in
 
 /* ---- life ---- */
 
-static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
+static err_code_t s_open_global(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
 {
     global_hint_t *self = hint;
     err_code_t rc = s_next_incarnation(self, incarnation, err);
@@ -116,19 +116,19 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
     rc = statedir_run(self->with.state_dir, &run, err);
     if (rc)
         return rc;
-    kept_t kept;
+    legacy_t legacy;
     machine_name(self->machine);
-    s_load_kept(self, &kept);
+    s_load_legacy(self, &legacy);
     global_spec_t spec = {.topology = self->with.topology,
                           .incarnation = *incarnation,
                           .pid = (uint64_t)getpid(),
                           .run = run.id,
                           .run_adopts = run.adopted,
                           .machine = self->machine,
-                          .kept = &kept,
+                          .legacy = &legacy,
                           .plan = self->with.plan};
     *ret_core = self->core = global_core_new(&spec, clock_now_us());
-    kept_fini(&kept);
+    legacy_fini(&legacy);
     return ERR_OK;
 }
 
@@ -193,10 +193,10 @@ static void s_observe(global_hint_t *self, int64_t now_us, bool last)
     global_core_show(self->core, &picture, now_us);
 }
 
-static int64_t s_work(void *hint, void *core, int64_t now_us)
+static int64_t s_work_global(void *hint, void *core, int64_t now_us)
 {
     global_hint_t *self = hint;
-    s_keep(self, core, now_us);
+    s_journal(self, core, now_us);
     if (global_role.finished(core)) {
         if (!self->last_observed)
             s_observe(self, now_us, true);
@@ -207,7 +207,7 @@ static int64_t s_work(void *hint, void *core, int64_t now_us)
 }
 
 /* Called when the loop has ended, finished or not: the last look at the core. */
-static err_code_t s_failure(void *hint, void *core, err_t *err)
+static err_code_t s_failure_global(void *hint, void *core, err_t *err)
 {
     (void)core;
     global_hint_t *self = hint;
@@ -218,17 +218,18 @@ static err_code_t s_failure(void *hint, void *core, err_t *err)
     return rc ? err_set(err, rc, "%s", reason) : ERR_OK;
 }
 
-static void s_close(void *hint)
+static void s_close_global(void *hint)
 {
     global_hint_t *self = hint;
-    keep_destroy(&self->keep);
+    journal_destroy(&self->journal);
     kv_destroy(&self->kv);
     free(self);
 }
 
 void global_actor_fill(const global_actor_t *self, shell_spec_t *spec)
 {
-    static const shell_ops_t ops = {.open = s_open, .work = s_work, .failure = s_failure, .close = s_close};
+    static const shell_ops_t ops = {
+        .open = s_open_global, .work = s_work_global, .failure = s_failure_global, .close = s_close_global};
     global_hint_t *hint = calloc(1, sizeof *hint);
     CHECK(hint);
     hint->with = *self;

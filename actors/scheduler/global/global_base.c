@@ -6,7 +6,7 @@ void global_base_init(global_base_t *self, const global_spec_t *spec, int64_t no
 {
     *self = (global_base_t){.spec = *spec, .advanced_us = now_us, .heard_us = now_us, .listens_us = now_us};
     topology_digest(spec->topology, self->digest);
-    core_init(&self->core, GLOBAL_NAME, spec->incarnation, spec->topology);
+    core_init(&self->core, ACTOR_GLOBAL, spec->incarnation, spec->topology);
 }
 
 void global_base_fini(global_base_t *self)

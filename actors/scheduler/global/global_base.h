@@ -14,13 +14,12 @@
 #include "codec/wire/actor_name.h"
 
 #define MILLISECOND_US ((int64_t)1000)
-#define GLOBAL_NAME ACTOR_GLOBAL
 
 typedef struct {
     core_base_t core;
     global_spec_t spec;
     char digest[17];
-    uint64_t decisions;  /* see keep.h */
+    uint64_t decisions;  /* see journal.h */
     int64_t advanced_us; /* newest event */
     int64_t heard_us;    /* newest word of any region */
     int64_t listens_us;  /* since when without a gap in either */

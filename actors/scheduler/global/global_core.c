@@ -36,7 +36,7 @@ static void s_show_self(global_core_t *self, int64_t now_us)
                      self->life.since_us, now_us);
 }
 
-static void s_advance(global_core_t *self, int64_t now_us)
+static void s_advance_global(global_core_t *self, int64_t now_us)
 {
     if (self->base.core.finished)
         return;
@@ -54,7 +54,7 @@ static void s_advance(global_core_t *self, int64_t now_us)
 
 /* ---- reports ---- */
 
-static void s_answer(global_core_t *self, size_t index)
+static void s_answer_report(global_core_t *self, size_t index)
 {
     const region_entry_t *region = &self->regions.list[index];
     const message_t *report = region->report;
@@ -135,7 +135,7 @@ static void s_take_report(void *core, message_t **message_p, int64_t now_us)
     if (self->life.state < RUN_STOPPING)
         s_compare_data(self, index, now_us);
     global_life_take(&self->life, index, same, now_us);
-    s_answer(self, index);
+    s_answer_report(self, index);
     global_life_note_stopped(&self->life, index, now_us);
 }
 
@@ -207,7 +207,7 @@ static const dispatch_row_t s_rows[] = {
 };
 const dispatch_t global_dispatch = {s_rows, sizeof s_rows / sizeof *s_rows, FROM_NOBODY};
 
-static void s_take(global_core_t *self, message_t **message_p, int64_t now_us)
+static void s_take_message(global_core_t *self, message_t **message_p, int64_t now_us)
 {
     const dispatch_self_t who = {.region = "global", .number = DISPATCH_NO_NUMBER};
     const dispatch_row_t *row;
@@ -215,29 +215,29 @@ static void s_take(global_core_t *self, message_t **message_p, int64_t now_us)
     if (self->base.core.finished)
         return;
     if (dispatch_judge(&global_dispatch, &who, *message_p, global_life_state(&self->life), &newest, &row) ==
-        DISPATCH_TAKEN)
+        DISPATCH_ACCEPTED)
         row->handle(self, message_p, now_us);
 }
 
 /* ---- the role ---- */
 
-static void s_message(void *core, message_t **message_p, int64_t now_us)
+static void s_message_global(void *core, message_t **message_p, int64_t now_us)
 {
     global_core_t *self = core;
     self->base.core.now_us = now_us;
-    s_take(self, message_p, now_us);
+    s_take_message(self, message_p, now_us);
     message_destroy(message_p);
-    s_advance(self, now_us);
+    s_advance_global(self, now_us);
 }
 
-static void s_tick(void *core, int64_t now_us)
+static void s_tick_global(void *core, int64_t now_us)
 {
     global_core_t *self = core;
     self->base.core.now_us = now_us;
-    s_advance(self, now_us);
+    s_advance_global(self, now_us);
 }
 
-static int64_t s_due(const void *core)
+static int64_t s_due_global(const void *core)
 {
     const global_core_t *self = core;
     if (self->base.core.finished)
@@ -248,7 +248,7 @@ static int64_t s_due(const void *core)
     return timer_first(due_us, global_rent_due(&self->rent));
 }
 
-static void s_destroy(void **core_p)
+static void s_destroy_global(void **core_p)
 {
     global_core_t *self = *core_p;
     if (!self)
@@ -264,12 +264,12 @@ static void s_destroy(void **core_p)
 
 const role_t global_role = {
     .name = "scheduler",
-    .message = s_message,
-    .tick = s_tick,
-    .due = s_due,
+    .message = s_message_global,
+    .tick = s_tick_global,
+    .due = s_due_global,
     .outbox = core_outbox,
     .finished = core_finished,
-    .destroy = s_destroy,
+    .destroy = s_destroy_global,
 };
 
 /* ---- the contract ---- */
@@ -286,7 +286,7 @@ global_core_t *global_core_new(const global_spec_t *spec, int64_t now_us)
     self->mark = global_mark_new(spec->topology, spec->incarnation);
     global_life_init(&self->life, &self->base, &self->regions, self->mark, now_us);
     global_restore(self, now_us);
-    self->base.spec.kept = NULL;
+    self->base.spec.legacy = NULL;
     s_show_self(self, now_us);
     return self;
 }
@@ -299,7 +299,7 @@ run_state_t global_core_state(const global_core_t *self)
 void global_core_stop(global_core_t *self, int64_t patience_us, int64_t now_us)
 {
     global_life_stop(&self->life, false, GLOBAL_STOPPER_HERE, patience_us, now_us);
-    s_advance(self, now_us);
+    s_advance_global(self, now_us);
 }
 
 void global_core_region_failed(global_core_t *self, size_t region_index, err_code_t code, const char *reason,
@@ -309,7 +309,7 @@ void global_core_region_failed(global_core_t *self, size_t region_index, err_cod
     region_entry_t *region = &self->regions.list[region_index];
     region->given_up = true;
     global_life_fail(&self->life, code, region->scheduler, reason, now_us);
-    s_advance(self, now_us);
+    s_advance_global(self, now_us);
 }
 
 void global_core_reread(global_core_t *self, const topology_t *changed, int64_t now_us)

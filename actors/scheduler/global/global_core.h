@@ -2,7 +2,7 @@
  *
  * Why      one place that people and programs ask how the run is doing. Training does not depend on it, and
  *          it may be killed at any moment: its decisions and the regions' reports and curves are kept
- *          (keep.h) before anything that follows from them is told.
+ *          (journal.h) before anything that follows from them is told.
  * How      every region reports every 250 ms; the answer carries how much of its curve is known. When all are
  *          complete, or a stop was asked for, it tells all regional schedulers to stop, takes their final
  *          reports and says bye. When all regions that can be heard have done their part and one cannot be
@@ -22,7 +22,7 @@
 typedef struct global_core global_core_t;
 extern const role_t global_role;
 extern const dispatch_t global_dispatch; /* who may say what to it, and when */
-extern const keep_source_t global_source;
+extern const journal_source_t global_source;
 
 global_core_t *global_core_new(const global_spec_t *spec, int64_t now_us);
 

@@ -13,7 +13,7 @@ void global_life_init(global_life_t *self, global_base_t *base, global_regions_t
     *self = (global_life_t){.base = base, .regions = regions, .mark = mark, .since_us = now_us};
 }
 
-static size_t s_count(const global_life_t *self)
+static size_t s_region_count(const global_life_t *self)
 {
     return global_region_count(self->base);
 }
@@ -73,7 +73,7 @@ static run_state_t s_outcome(const global_life_t *self)
 
 const char *global_life_waits_for(const global_life_t *self)
 {
-    for (size_t index = 0; index < s_count(self); index++) {
+    for (size_t index = 0; index < s_region_count(self); index++) {
         const region_entry_t *region = &self->regions->list[index];
         bool begins = self->state == RUN_STARTING && !region->placed;
         if (begins || (self->state == RUN_STOPPING && !s_is_over(region)))
@@ -133,9 +133,9 @@ static int64_t s_give_up_us(const global_life_t *self, const region_entry_t *reg
     return timer_first(silent_us, s_after(self->progress_us, self->patience_us));
 }
 
-static void s_give_up(global_life_t *self, int64_t now_us)
+static void s_give_up_regions(global_life_t *self, int64_t now_us)
 {
-    for (size_t index = 0; index < s_count(self); index++) {
+    for (size_t index = 0; index < s_region_count(self); index++) {
         region_entry_t *region = &self->regions->list[index];
         region->given_up |= now_us >= s_give_up_us(self, region);
     }
@@ -146,7 +146,7 @@ static void s_send_stops(global_life_t *self, int64_t now_us)
     if (now_us < self->stop_next_us)
         return;
     self->stop_next_us = now_us + REPEAT_EVERY_US;
-    for (size_t index = 0; index < s_count(self); index++) {
+    for (size_t index = 0; index < s_region_count(self); index++) {
         if (self->regions->list[index].stopped)
             continue;
         message_t *stop = core_message(&self->base->core, KIND_stop, self->regions->list[index].scheduler);
@@ -173,7 +173,7 @@ static bool s_has_ended_its_part(const region_entry_t *region)
 static size_t s_missing(const global_life_t *self, int64_t now_us)
 {
     size_t missing = SIZE_MAX, present = 0;
-    for (size_t index = 0; index < s_count(self); index++) {
+    for (size_t index = 0; index < s_region_count(self); index++) {
         const region_entry_t *region = &self->regions->list[index];
         if (s_is_away(self, region, now_us))
             missing = missing == SIZE_MAX ? index : missing;
@@ -200,7 +200,7 @@ static void s_end_without(global_life_t *self, size_t index, int64_t now_us)
              "again and go on with --resume",
              (double)s_away_us(self) / 1e6, lacks);
     global_life_fail(self, ERR_TIMEOUT, region->scheduler, text, now_us);
-    for (size_t other = 0; other < s_count(self); other++)
+    for (size_t other = 0; other < s_region_count(self); other++)
         self->regions->list[other].given_up |= s_is_away(self, &self->regions->list[other], now_us);
 }
 
@@ -274,14 +274,14 @@ bool global_life_tick(global_life_t *self, int64_t now_us)
     if (self->state < RUN_STOPPING && global_regions_all(self->regions, s_is_complete))
         global_life_stop(self, true, "", s_away_us(self), now_us);
     if (self->state == RUN_STOPPING) {
-        s_give_up(self, now_us);
+        s_give_up_regions(self, now_us);
         s_send_stops(self, now_us);
         ends = global_regions_all(self->regions, s_is_over);
     }
     if (ends) {
         s_move(self, s_outcome(self), now_us);
         self->farewell_us = now_us;
-        for (size_t index = 1; index < s_count(self); index++)
+        for (size_t index = 1; index < s_region_count(self); index++)
             s_bye(self, index, now_us);
     }
     if (global_life_has_ended(self))
@@ -296,7 +296,7 @@ int64_t global_life_due(const global_life_t *self)
     if (global_life_has_ended(self))
         return self->farewell_us + (self->home_released ? LINGER_US : HOME_US);
     int64_t due_us = self->stop_next_us;
-    for (size_t index = 0; index < s_count(self); index++)
+    for (size_t index = 0; index < s_region_count(self); index++)
         due_us = timer_first(due_us, s_give_up_us(self, &self->regions->list[index]));
     return due_us;
 }

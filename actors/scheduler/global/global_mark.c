@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OWN_NAME ACTOR_GLOBAL
-
 typedef struct {
     wire_name_t name;
     bool answered; /* the phase that is under way */
@@ -122,7 +120,7 @@ static void s_end_asked(global_mark_t *self, bool made, int64_t now_us)
 }
 
 /* The number is that of the point's place where that is free, so that a name needs nothing behind it. */
-static void s_begin(global_mark_t *self, int64_t now_us)
+static void s_begin_point(global_mark_t *self, int64_t now_us)
 {
     uint64_t natural = self->incarnation << 32 | self->wanted;
     self->number = natural > self->number ? natural : self->number + 1;
@@ -131,7 +129,7 @@ static void s_begin(global_mark_t *self, int64_t now_us)
     s_enter(self, PHASE_HOLD, now_us);
 }
 
-static void s_end(global_mark_t *self, bool made, int64_t now_us)
+static void s_end_point(global_mark_t *self, bool made, int64_t now_us)
 {
     if (self->serves)
         s_end_asked(self, made, now_us);
@@ -150,21 +148,21 @@ static void s_end(global_mark_t *self, bool made, int64_t now_us)
 }
 
 /* A phase that everybody has answered is followed by the next. */
-static void s_advance(global_mark_t *self, int64_t now_us)
+static void s_advance_point(global_mark_t *self, int64_t now_us)
 {
     if (self->answered_count < self->member_count)
         return;
     if (self->phase == PHASE_HOLD)
         s_enter(self, PHASE_TAKE, now_us);
     else if (self->phase == PHASE_TAKE)
-        s_end(self, true, now_us);
+        s_end_point(self, true, now_us);
     else
         self->phase = PHASE_NONE;
 }
 
 /* ---- what is heard ---- */
 
-static member_t *s_find(global_mark_t *self, const char *name)
+static member_t *s_find_member(global_mark_t *self, const char *name)
 {
     for (size_t i = 0; i < self->member_count; i++)
         if (!strcmp(self->members[i].name, name))
@@ -181,19 +179,19 @@ static void s_raise(global_mark_t *self, uint64_t newest)
 
 void global_mark_answer(global_mark_t *self, const message_t *message, int64_t now_us)
 {
-    member_t *member = s_find(self, message->from);
+    member_t *member = s_find_member(self, message->from);
     if (message->kind != KIND_marked || !member || self->phase == PHASE_NONE)
         return;
-    bool stale = message->marked.code == ERR_STALE && message->marked.mark >= self->number;
+    bool stale = message->marked.code == ERR_STALE && message->marked.point >= self->number;
     if (self->phase == PHASE_TAKE && message->marked.phase == PHASE_HOLD && !message->marked.code &&
-        message->marked.mark == self->number)
+        message->marked.point == self->number)
         self->progress_us = now_us; /* it is being written */
-    if (message->marked.phase != self->phase || (message->marked.mark != self->number && !stale))
+    if (message->marked.phase != self->phase || (message->marked.point != self->number && !stale))
         return;
     if (message->marked.code && self->phase != PHASE_END) {
-        s_end(self, false, now_us);
+        s_end_point(self, false, now_us);
         if (stale) {
-            s_raise(self, message->marked.mark);
+            s_raise(self, message->marked.point);
             if (self->serves)
                 self->asked_us = now_us;
             else
@@ -204,7 +202,7 @@ void global_mark_answer(global_mark_t *self, const message_t *message, int64_t n
     self->answered_count += !member->answered;
     self->progress_us = member->answered ? self->progress_us : now_us;
     member->answered = true;
-    s_advance(self, now_us);
+    s_advance_point(self, now_us);
 }
 
 /* A later scheduler does not make anew what lies behind the job; where the job is, the shards
@@ -236,14 +234,14 @@ void global_mark_reached(global_mark_t *self, uint64_t samples, uint64_t epoch_s
     if (self->wanted == self->begun && places > (double)self->begun)
         self->wanted = (uint64_t)places;
     if (self->wanted > self->begun)
-        s_begin(self, now_us);
+        s_begin_point(self, now_us);
 }
 
 void global_mark_stop(global_mark_t *self, int64_t now_us)
 {
     self->stopped = true;
     if (self->phase == PHASE_HOLD || self->phase == PHASE_TAKE)
-        s_end(self, false, now_us);
+        s_end_point(self, false, now_us);
     if (self->asked.state == MARK_AWAITED)
         self->asked.state = MARK_FAILED;
 }
@@ -278,14 +276,14 @@ const global_mark_asked_t *global_mark_asked(const global_mark_t *self)
 /* ---- time ---- */
 
 /* The hold is told to those too who have answered: they give it up when they hear nothing for long. */
-static void s_tell(const global_mark_t *self, outbox_t *outbox)
+static void s_tell_members(const global_mark_t *self, outbox_t *outbox)
 {
     for (size_t i = 0; i < self->member_count; i++) {
         if (self->members[i].answered && self->phase != PHASE_HOLD)
             continue;
-        message_t *message = message_new(KIND_mark, self->members[i].name, OWN_NAME);
+        message_t *message = message_new(KIND_mark, self->members[i].name, ACTOR_GLOBAL);
         message->incarnation = self->incarnation;
-        message->number = message->mark.mark = self->number;
+        message->number = message->mark.point = self->number;
         message_set_name(message->mark.tag, self->tag);
         message->mark.phase = self->phase;
         outbox_add(outbox, &message);
@@ -309,13 +307,13 @@ void global_mark_tick(global_mark_t *self, int64_t now_us, outbox_t *outbox)
     if (impatient && self->phase == PHASE_END)
         self->phase = PHASE_NONE; /* who has not heard of the end finds it by itself */
     else if (impatient)
-        s_end(self, false, now_us);
+        s_end_point(self, false, now_us);
     if (now_us >= s_asked_due(self))
         s_begin_asked(self, now_us);
     if (self->phase == PHASE_NONE || now_us < self->next_us)
         return;
     self->next_us = now_us + GLOBAL_MARK_REPEAT_US;
-    s_tell(self, outbox);
+    s_tell_members(self, outbox);
 }
 
 int64_t global_mark_due(const global_mark_t *self)

@@ -247,8 +247,8 @@ static void s_note(global_plan_t *self, global_plan_entry_t entry, swap_t rest, 
     self->entries[self->entry_count++] = entry;
 }
 
-static void s_take(global_plan_t *self, const plan_t *plan, swap_t rest, global_plan_entry_t why,
-                   int64_t now_us)
+static void s_take_plan(global_plan_t *self, const plan_t *plan, swap_t rest, global_plan_entry_t why,
+                        int64_t now_us)
 {
     self->current = *plan;
     self->number++;
@@ -290,7 +290,7 @@ static bool s_replan(global_plan_t *self, int64_t now_us)
     global_plan_entry_t why = s_why(self);
     self->changed = false;
     if (made)
-        s_take(self, next, swap, why, now_us);
+        s_take_plan(self, next, swap, why, now_us);
     free(next);
     return made;
 }
@@ -329,7 +329,7 @@ err_code_t global_plan_new(const topology_t *topology, const global_plan_with_t 
         return rc;
     }
     swap_t whole = {.run_s = self->next.run_s, .cost = self->next.cost};
-    s_take(self, &self->next, whole, (global_plan_entry_t){.because = BECAUSE_START}, now_us);
+    s_take_plan(self, &self->next, whole, (global_plan_entry_t){.because = BECAUSE_START}, now_us);
     *ret_self = self;
     return ERR_OK;
 }
@@ -354,7 +354,7 @@ uint64_t global_plan_number(const global_plan_t *self)
     return self->number;
 }
 
-bool global_plan_keeps(const global_plan_t *self)
+bool global_plan_stays(const global_plan_t *self)
 {
     return s_objective(self) == OBJECTIVE_EVERYTHING;
 }

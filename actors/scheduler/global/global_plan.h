@@ -73,7 +73,7 @@ bool global_plan_tick(global_plan_t *self, int64_t now_us);
 int64_t global_plan_due(const global_plan_t *self);
 
 uint64_t global_plan_number(const global_plan_t *self); /* 1, 2 ... */
-bool global_plan_keeps(const global_plan_t *self);
+bool global_plan_stays(const global_plan_t *self);
 int64_t global_plan_age_us(const global_plan_t *self, int64_t now_us);
 const global_plan_entry_t *global_plan_newest(const global_plan_t *self);
 size_t global_plan_count(const global_plan_t *self); /* of entries; the first plan is 0 */

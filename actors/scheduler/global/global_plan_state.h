@@ -1,7 +1,7 @@
 /* global_plan_state - what the files of global_plan.h share.
  *
  * Why      one thing in four files: global_plan.c (plans, and whether a new one pays), global_plan_swap.c
- *          (what going over to it takes), global_plan_measure.c (what is measured) and global_plan_kept.c
+ *          (what going over to it takes), global_plan_measure.c (what is measured) and global_plan_stored.c
  *          (what a successor must know).
  * Not      for anybody else: the contract is global_plan.h.
  */

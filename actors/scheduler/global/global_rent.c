@@ -61,11 +61,11 @@ uint64_t global_rent_number(const global_rent_t *self)
     return self->plan ? global_plan_number(self->plan) : 1;
 }
 
-static void s_fill(const global_rent_t *self, size_t region, message_t *plan)
+static void s_fill_plan(const global_rent_t *self, size_t region, message_t *plan)
 {
     const global_plan_entry_t *entry = global_plan_newest(self->plan);
     message_set_u64s(&plan->plan.units, entry->units[region], self->topology->regions[region].offer_count);
-    plan->plan.keep = global_plan_keeps(self->plan);
+    plan->plan.stay = global_plan_stays(self->plan);
 }
 
 void global_rent_send_plan(global_rent_t *self, size_t index)
@@ -78,7 +78,7 @@ void global_rent_send_plan(global_rent_t *self, size_t index)
     plan->plan.run = self->base->spec.run;
     plan->plan.adopts = self->base->spec.run_adopts;
     if (self->plan)
-        s_fill(self, index, plan);
+        s_fill_plan(self, index, plan);
     core_send(&self->base->core, &plan);
 }
 

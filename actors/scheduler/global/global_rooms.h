@@ -1,7 +1,7 @@
 /* global_rooms - the global scheduler as a whole: its parts, each above those before it, and nothing else.
  *
  * Why      two files compose them: global_core.c (who may say what, the advance loop, the contract) and
- *          global_kept.c (what a successor must know). The first calls the second.
+ *          global_state.c (what a successor must know). The first calls the second.
  * Not      for anybody else: the contract is global_core.h, and a part takes those below it one by one.
  */
 #ifndef ACTORS_SCHEDULER_GLOBAL_GLOBAL_ROOMS_H
@@ -23,7 +23,7 @@ struct global_core {
     global_life_t life;
 };
 
-/* global_kept.c: what a predecessor kept; once, before any event. */
+/* global_state.c: what a predecessor kept; once, before any event. */
 void global_restore(global_core_t *self, int64_t now_us);
 
 #endif

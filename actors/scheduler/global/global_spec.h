@@ -3,7 +3,7 @@
 #define ACTORS_SCHEDULER_GLOBAL_GLOBAL_SPEC_H
 
 #include "actors/scheduler/global/global_plan.h"
-#include "actors/scheduler/base/keep.h"
+#include "actors/scheduler/base/journal.h"
 
 typedef struct {
     const topology_t *topology; /* borrowed */
@@ -11,8 +11,8 @@ typedef struct {
     uint64_t pid;    /* of this process, for status; 0 when it does not matter */
     uint64_t run;    /* its identity */
     bool run_adopts; /* it was begun before runs had identities: directories without one may belong to it */
-    const char *machine; /* host name, for status; NULL: not told */
-    const kept_t *kept;  /* of the predecessor, borrowed for the call; NULL: none */
+    const char *machine;    /* host name, for status; NULL: not told */
+    const legacy_t *legacy; /* of the predecessor, borrowed for the call; NULL: none */
     const global_plan_with_t
         *plan; /* what plans are made with, borrowed for the call; NULL: nothing is rented by plan */
 } global_spec_t;

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-static size_t s_count(const global_view_t *self)
+static size_t s_region_count(const global_view_t *self)
 {
     return global_region_count(self->base);
 }
@@ -12,7 +12,7 @@ static size_t s_count(const global_view_t *self)
 void global_view_init(global_view_t *self, global_base_t *base, global_regions_t *regions)
 {
     *self = (global_view_t){.base = base, .regions = regions};
-    self->links = calloc(s_count(self) * s_count(self) + 1, sizeof *self->links);
+    self->links = calloc(s_region_count(self) * s_region_count(self) + 1, sizeof *self->links);
     CHECK(self->links);
     message_set_name(self->machine, base->spec.machine ? base->spec.machine : "");
     base->spec.machine = NULL;
@@ -22,7 +22,7 @@ void global_view_fini(global_view_t *self)
 {
     for (size_t index = 0; index < self->actor_count; index++)
         message_destroy(&self->actors[index].status);
-    for (size_t index = 0; index < s_count(self) * s_count(self); index++)
+    for (size_t index = 0; index < s_region_count(self) * s_region_count(self); index++)
         message_destroy(&self->links[index].state);
     free(self->links);
     free(self->actors);
@@ -42,7 +42,7 @@ static actor_entry_t *s_actor(global_view_t *self, const char *name)
     self->actors = grow(self->actors, self->actor_count, &self->actor_capacity, sizeof *self->actors);
     names_set(&self->names, name, self->actor_count);
     actor_entry_t *actor = &self->actors[self->actor_count++];
-    *actor = (actor_entry_t){.status = message_new(KIND_status, GLOBAL_NAME, GLOBAL_NAME)};
+    *actor = (actor_entry_t){.status = message_new(KIND_status, ACTOR_GLOBAL, ACTOR_GLOBAL)};
     message_set_name(actor->status->status.actor, name);
     return actor;
 }
@@ -56,7 +56,7 @@ void global_view_take_status(global_view_t *self, message_t **message_p, int64_t
 {
     message_t *message = *message_p;
     size_t region = global_regions_of(self->regions, message);
-    if (region == s_count(self) || !message->status.actor[0] || s_is_foreign(self, region, message))
+    if (region == s_region_count(self) || !message->status.actor[0] || s_is_foreign(self, region, message))
         return;
     actor_entry_t *actor = s_actor(self, message->status.actor);
     if (!actor || message->status.incarnation < actor->status->status.incarnation)
@@ -70,7 +70,7 @@ void global_view_take_status(global_view_t *self, message_t **message_p, int64_t
 void global_view_self(global_view_t *self, const char *state, const char *waits_for, int64_t since_us,
                       int64_t now_us)
 {
-    actor_entry_t *own = s_actor(self, GLOBAL_NAME);
+    actor_entry_t *own = s_actor(self, ACTOR_GLOBAL);
     message_set_name(own->status->status.state, state);
     message_set_name(own->status->status.waits_for, waits_for);
     own->status->status.pid = self->base->spec.pid;
@@ -87,9 +87,9 @@ void global_view_take_link(global_view_t *self, message_t **message_p, int64_t n
 {
     size_t from = global_regions_of(self->regions, *message_p);
     size_t to = topology_region_index(self->base->spec.topology, (*message_p)->link_state.region);
-    if (from == s_count(self) || to == SIZE_MAX || from == to)
+    if (from == s_region_count(self) || to == SIZE_MAX || from == to)
         return;
-    link_entry_t *link = &self->links[from * s_count(self) + to];
+    link_entry_t *link = &self->links[from * s_region_count(self) + to];
     message_destroy(&link->state);
     *link = (link_entry_t){.state = *message_p, .seen_us = now_us};
     *message_p = NULL;

@@ -215,7 +215,7 @@ static double s_cost(const sweep_t *self, double epoch_s)
            self->last_cost;
 }
 
-static void s_take(const sweep_t *self, const size_t *chosen, plan_t *ret_plan)
+static void s_take_chosen(const sweep_t *self, const size_t *chosen, plan_t *ret_plan)
 {
     *ret_plan = (plan_t){0};
     for (size_t r = 0; r < self->input->topology->region_count; r++)
@@ -226,7 +226,7 @@ static void s_take(const sweep_t *self, const size_t *chosen, plan_t *ret_plan)
 /* Visits every time at which some region may rent less, after all points of that time. */
 typedef bool visit_fn(void *hint, const sweep_t *sweep, double epoch_s); /* false: enough */
 
-static void s_run(sweep_t *self, visit_fn *visit, void *hint)
+static void s_run_sweep(sweep_t *self, visit_fn *visit, void *hint)
 {
     for (size_t i = 0; i < self->point_count; i++) {
         s_pass(self, &self->points[i]);
@@ -247,7 +247,7 @@ typedef struct {
     size_t chosen[TOPOLOGY_REGIONS_MAX]; /* of it */
 } search_t;
 
-static bool s_keep(search_t *self, const sweep_t *sweep, double cost)
+static bool s_keep_best(search_t *self, const sweep_t *sweep, double cost)
 {
     if (self->best > cost) {
         self->best = cost;
@@ -263,21 +263,21 @@ static bool s_visit(void *hint, const sweep_t *sweep, double epoch_s)
     switch (self->objective) {
     case OBJECTIVE_DEADLINE:
         if (run_s > self->limit && !self->found) { /* even the fastest takes longer */
-            s_keep(self, sweep, cost);
+            s_keep_best(self, sweep, cost);
             self->nearest = run_s;
             return false;
         }
         self->found = true;
-        return run_s <= self->limit && s_keep(self, sweep, cost);
+        return run_s <= self->limit && s_keep_best(self, sweep, cost);
     case OBJECTIVE_BUDGET:
         self->found = cost <= self->limit;
-        s_keep(self, sweep, cost);
+        s_keep_best(self, sweep, cost);
         self->nearest = self->best;
         return !self->found;
     case OBJECTIVE_CHEAPEST:
-        return s_keep(self, sweep, cost);
+        return s_keep_best(self, sweep, cost);
     default: /* the first one is the fastest */
-        s_keep(self, sweep, cost);
+        s_keep_best(self, sweep, cost);
         return false;
     }
 }
@@ -339,8 +339,8 @@ err_code_t plan_make(const plan_input_t *input, objective_t objective, double li
     search_t search = {.objective = objective, .limit = limit, .best = INFINITY};
     rc = s_sweep_init(&sweep, input, objective != OBJECTIVE_MATCH, err);
     if (!rc) {
-        s_run(&sweep, s_visit, &search);
-        s_take(&sweep, search.chosen, ret_plan);
+        s_run_sweep(&sweep, s_visit, &search);
+        s_take_chosen(&sweep, search.chosen, ret_plan);
     }
     s_sweep_fini(&sweep);
     bool limited = objective == OBJECTIVE_DEADLINE || objective == OBJECTIVE_BUDGET;
@@ -371,7 +371,7 @@ static bool s_collect(void *hint, const sweep_t *sweep, double epoch_s)
     size_t wanted =
         self->total <= self->most ? self->count : self->count * (self->total - 1) / (self->most - 1);
     if (index == wanted)
-        s_take(sweep, sweep->chosen, &self->plans[self->count++]);
+        s_take_chosen(sweep, sweep->chosen, &self->plans[self->count++]);
     return true;
 }
 
@@ -386,13 +386,13 @@ err_code_t plan_choices(const plan_input_t *input, size_t most, plan_t **ret_pla
     list_t count = {.best = INFINITY};
     rc = s_sweep_init(&sweep, input, true, err);
     if (!rc)
-        s_run(&sweep, s_collect, &count);
+        s_run_sweep(&sweep, s_collect, &count);
     list_t list = {.best = INFINITY, .total = count.seen, .most = most};
     if (!rc && !(list.plans = calloc(most, sizeof *list.plans)))
         rc = err_set(err, ERR_MEMORY, "no memory for %zu plans", most);
     if (!rc) {
         s_restart(&sweep);
-        s_run(&sweep, s_collect, &list);
+        s_run_sweep(&sweep, s_collect, &list);
         *ret_plans = list.plans;
         *ret_count = list.count;
     }

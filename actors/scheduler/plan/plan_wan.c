@@ -36,13 +36,13 @@ static void s_each_hop(ways_t *ways, plan_wan_t *wan, hop_fn *fn)
         }
 }
 
-static void s_count(ways_t *ways, plan_wan_t *wan, size_t origin, size_t from, size_t to)
+static void s_count_way(ways_t *ways, plan_wan_t *wan, size_t origin, size_t from, size_t to)
 {
     (void)wan, (void)origin;
     ways->streams[from * ways->count + to]++;
 }
 
-static void s_add(ways_t *ways, plan_wan_t *wan, size_t origin, size_t from, size_t to)
+static void s_add_way(ways_t *ways, plan_wan_t *wan, size_t origin, size_t from, size_t to)
 {
     const topology_link_t *link = topology_link(ways->input->topology, from, to);
     double rate = (double)link->rate_bytes_per_s, streams = ways->streams[from * ways->count + to];
@@ -76,8 +76,8 @@ plan_wan_t *plan_wan_new(const plan_input_t *input)
     CHECK(self && ways->next && ways->streams);
     self->count = count;
     way_table(input->topology, ways->next);
-    s_each_hop(ways, self, s_count);
-    s_each_hop(ways, self, s_add);
+    s_each_hop(ways, self, s_count_way);
+    s_each_hop(ways, self, s_add_way);
     for (size_t r = 0; r < ways->count; r++)
         for (size_t other = 0; other < ways->count; other++)
             self->rtt_s[r] = fmax(self->rtt_s[r], s_rtt_s(ways, r, other));

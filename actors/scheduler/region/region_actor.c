@@ -2,7 +2,7 @@
 
 #include "actors/kit/clock.h"
 #include "actors/model/model.h"
-#include "actors/scheduler/base/keep.h"
+#include "actors/scheduler/base/journal.h"
 #include "actors/scheduler/region/region_core.h"
 #include "codec/base/failpoint.h"
 #include "codec/base/log.h"
@@ -24,9 +24,9 @@ typedef struct {
     region_actor_t with;
     region_core_t *core; /* the shell's */
     kv_t *kv;
-    keep_t *keep;
-    bool keep_failed, withheld; /* and it was said */
-    uint64_t run;               /* of the directory */
+    journal_t *journal;
+    bool journal_failed, withheld; /* and it was said */
+    uint64_t run;                  /* of the directory */
     char actor[WIRE_NAME_SIZE], machine[WIRE_NAME_SIZE];
     int64_t logged_us;
 } region_hint_t;
@@ -99,25 +99,25 @@ static err_code_t s_note_term(const region_hint_t *self, uint64_t term, err_t *e
 }
 
 /* State that the predecessor kept; nothing when it cannot be read, as the truth is elsewhere. */
-static void s_load_kept(region_hint_t *self, kept_t *ret_kept)
+static void s_load_legacy(region_hint_t *self, legacy_t *ret_legacy)
 {
     err_t err = {0};
-    self->keep = keep_new(self->kv, &region_source, self->with.topology->region_count);
-    if (keep_load(self->keep, KIND_region_state, ret_kept, &err))
+    self->journal = journal_new(self->kv, &region_source, self->with.topology->region_count);
+    if (journal_load(self->journal, KIND_region_state, ret_legacy, &err))
         log_event(LEVEL_WARN, self->actor, "kept_lost", "reason=\"%s\"; figures and curve begin anew",
                   err.text);
 }
 
 /* One more than everything that is known here; on the disk before it is used. */
-static err_code_t s_next_term(region_hint_t *self, const kept_t *kept, uint64_t *ret_term, err_t *err)
+static err_code_t s_next_term(region_hint_t *self, const legacy_t *legacy, uint64_t *ret_term, err_t *err)
 {
     const topology_region_t *region = &self->with.topology->regions[self->with.region_index];
     uint64_t term = 0;
     err_code_t rc = s_stored_term(self->kv, &term, err);
     if (rc)
         return rc;
-    if (kept->state && kept->state->region_state.term > term)
-        term = kept->state->region_state.term;
+    if (legacy->state && legacy->state->region_state.term > term)
+        term = legacy->state->region_state.term;
     for (uint64_t k = 0; k < region->shards; k++) {
         uint64_t seen = s_shard_term(self->with.state_dir, region->name, k);
         term = seen > term ? seen : term;
@@ -143,7 +143,7 @@ static err_code_t s_open_kv(region_hint_t *self, err_t *err)
     err_code_t rc = statedir_scheduler(self->with.state_dir, region->name, path, err);
     err_t lost = {0};
     if (!rc)
-        rc = keep_open(path, &self->kv, &lost, err);
+        rc = journal_open(path, &self->kv, &lost, err);
     if (!rc && lost.code)
         log_event(LEVEL_WARN, self->actor, "kept_damaged", "reason=\"%s\"; figures and curve begin anew",
                   lost.text);
@@ -152,7 +152,7 @@ static err_code_t s_open_kv(region_hint_t *self, err_t *err)
 
 /* ---- life ---- */
 
-static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
+static err_code_t s_open_region(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
 {
     region_hint_t *self = hint;
     message_set_name(
@@ -168,9 +168,9 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
     if (rc)
         return rc;
     self->run = run.id;
-    kept_t kept;
-    s_load_kept(self, &kept);
-    rc = s_next_term(self, &kept, &term, err);
+    legacy_t legacy;
+    s_load_legacy(self, &legacy);
+    rc = s_next_term(self, &legacy, &term, err);
     const char *kind = model_data_kind(self->with.topology->job.model);
     region_spec_t spec = {.topology = self->with.topology,
                           .region_index = self->with.region_index,
@@ -183,19 +183,19 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
                           .run_adopts = run.adopted,
                           .machine = self->machine,
                           .units_outlive = self->with.units_outlive,
-                          .kept = &kept};
+                          .legacy = &legacy};
     if (!rc) {
         *incarnation = term << 32;
         *ret_core = self->core = region_core_new(&spec, clock_now_us());
     }
-    kept_fini(&kept);
+    legacy_fini(&legacy);
     return rc;
 }
 
-static void s_close(void *hint)
+static void s_close_region(void *hint)
 {
     region_hint_t *self = hint;
-    keep_destroy(&self->keep);
+    journal_destroy(&self->journal);
     kv_destroy(&self->kv);
     free(self);
 }
@@ -227,15 +227,15 @@ static err_code_t s_join_run(region_hint_t *self, err_t *err)
 }
 
 /* A full disk stops no training: it is said once, and tried again. */
-static void s_keep(region_hint_t *self, void *core, int64_t now_us)
+static void s_journal(region_hint_t *self, void *core, int64_t now_us)
 {
     err_t err = {0};
-    bool failed = s_join_run(self, &err) || keep_work(self->keep, core, now_us, &err);
-    if (failed && !self->keep_failed)
+    bool failed = s_join_run(self, &err) || journal_work(self->journal, core, now_us, &err);
+    if (failed && !self->journal_failed)
         log_event(LEVEL_WARN, self->actor, "keep_failed", "reason=\"%s\"; going on, trying again", err.text);
-    self->keep_failed = failed;
-    if (keep_withhold(self->keep, core, region_role.outbox(core), now_us) && !self->withheld) {
-        log_event(LEVEL_WARN, self->actor, "end_withheld", KEEP_WITHHELD);
+    self->journal_failed = failed;
+    if (journal_withhold(self->journal, core, region_role.outbox(core), now_us) && !self->withheld) {
+        log_event(LEVEL_WARN, self->actor, "end_withheld", JOURNAL_WITHHELD);
         self->withheld = true;
     }
 }
@@ -274,10 +274,10 @@ static void s_log_missing(const region_hint_t *self)
                       (unsigned long long)loss.number, (unsigned long long)loss.incarnation, loss.node);
 }
 
-static int64_t s_work(void *hint, void *core, int64_t now_us)
+static int64_t s_work_region(void *hint, void *core, int64_t now_us)
 {
     region_hint_t *self = hint;
-    s_keep(self, core, now_us);
+    s_journal(self, core, now_us);
     s_rent(self);
     s_log_moves(self);
     s_log_missing(self);
@@ -285,7 +285,7 @@ static int64_t s_work(void *hint, void *core, int64_t now_us)
     return now_us + REGION_WAIT_LOG_US;
 }
 
-static err_code_t s_failure(void *hint, void *core, err_t *err)
+static err_code_t s_failure_region(void *hint, void *core, err_t *err)
 {
     (void)core;
     region_hint_t *self = hint;
@@ -296,7 +296,8 @@ static err_code_t s_failure(void *hint, void *core, err_t *err)
 
 void region_actor_fill(const region_actor_t *self, shell_spec_t *spec)
 {
-    static const shell_ops_t ops = {.open = s_open, .work = s_work, .failure = s_failure, .close = s_close};
+    static const shell_ops_t ops = {
+        .open = s_open_region, .work = s_work_region, .failure = s_failure_region, .close = s_close_region};
     region_hint_t *hint = calloc(1, sizeof *hint);
     CHECK(hint);
     hint->with = *self;

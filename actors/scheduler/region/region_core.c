@@ -35,7 +35,7 @@ static void s_go_on(region_core_t *self, int64_t now_us)
     training_tick(&self->training, now_us);
 }
 
-static void s_advance(region_core_t *self, int64_t now_us)
+static void s_advance_region(region_core_t *self, int64_t now_us)
 {
     self->due_known = false;
     if (self->base.core.finished)
@@ -61,7 +61,7 @@ static int64_t s_find_due(const region_core_t *self)
     return timer_first(due, timer_first(keeping_due(&self->keeping), placing_due(&self->placing)));
 }
 
-static int64_t s_due(const void *core)
+static int64_t s_due_region(const void *core)
 {
     const region_core_t *self = core;
     if (self->base.core.finished)
@@ -104,7 +104,7 @@ static bool s_only_tells(region_core_t *self, const message_t *message, int64_t 
     return now_us < self->due_us;
 }
 
-static void s_message(void *core, message_t **message_p, int64_t now_us)
+static void s_message_region(void *core, message_t **message_p, int64_t now_us)
 {
     region_core_t *self = core;
     self->base.core.now_us = now_us;
@@ -112,17 +112,17 @@ static void s_message(void *core, message_t **message_p, int64_t now_us)
     region_take(self, message_p, now_us);
     message_destroy(message_p);
     if (!only_tells || self->base.report_soon)
-        s_advance(self, now_us);
+        s_advance_region(self, now_us);
 }
 
-static void s_tick(void *core, int64_t now_us)
+static void s_tick_region(void *core, int64_t now_us)
 {
     region_core_t *self = core;
     self->base.core.now_us = now_us;
-    s_advance(self, now_us);
+    s_advance_region(self, now_us);
 }
 
-static void s_destroy(void **core_p)
+static void s_destroy_region(void **core_p)
 {
     region_core_t *self = *core_p;
     if (!self)
@@ -140,7 +140,7 @@ region_core_t *region_core_new(const region_spec_t *spec, int64_t now_us)
     CHECK(self);
     region_rooms_init(self, spec, now_us);
     region_restore(self, now_us);
-    self->base.spec.kept = NULL;
+    self->base.spec.legacy = NULL;
     return self;
 }
 
@@ -150,9 +150,9 @@ uint64_t region_core_run(const region_core_t *self, bool *ret_adopts)
     return self->run.id;
 }
 
-void region_core_rent(region_core_t *self, const uint64_t *units, bool keep, int64_t now_us)
+void region_core_rent(region_core_t *self, const uint64_t *units, bool stay, int64_t now_us)
 {
-    renting_want(&self->renting, units, keep, now_us);
+    renting_want(&self->renting, units, stay, now_us);
 }
 
 bool region_core_take_command(region_core_t *self, rent_command_t *ret_command)
@@ -196,10 +196,10 @@ const char *region_core_waits_for(const region_core_t *self, int64_t *ret_since_
 
 const role_t region_role = {
     .name = "scheduler",
-    .message = s_message,
-    .tick = s_tick,
-    .due = s_due,
+    .message = s_message_region,
+    .tick = s_tick_region,
+    .due = s_due_region,
     .outbox = core_outbox,
     .finished = core_finished,
-    .destroy = s_destroy,
+    .destroy = s_destroy_region,
 };

@@ -3,8 +3,8 @@
  *
  * Why      a region must go on when the WAN or the global scheduler is away, and when this scheduler itself
  *          was killed: what is decided elsewhere it asks again (nodes announce themselves and whom they host,
- *          shards tell what they have applied, workers what they hold), the rest is kept (keep.h): its term,
- *          figures, curve, decisions.
+ *          shards tell what they have applied, workers what they hold), the rest is kept (journal.h): its
+ *          term, figures, curve, decisions.
  * Restart  the term is above everything seen. Actors that run are adopted; nothing is placed before each node
  *          that was there has told whom it hosts, or has been silent for as long as a node may be. An older
  *          scheduler that is refused by anybody ends itself.
@@ -25,7 +25,7 @@
 typedef struct region_core region_core_t;
 extern const role_t region_role;
 extern const dispatch_t region_dispatch; /* who may say what to it, and when */
-extern const keep_source_t region_source;
+extern const journal_source_t region_source;
 
 region_core_t *region_core_new(const region_spec_t *spec, int64_t now_us);
 
@@ -35,7 +35,7 @@ uint64_t region_core_run(const region_core_t *self, bool *ret_adopts);
 
 /* A plan that stands from the beginning, where no global scheduler makes one: units of each of the region's
  * offers, and whether all are kept until the end. */
-void region_core_rent(region_core_t *self, const uint64_t *units, bool keep, int64_t now_us);
+void region_core_rent(region_core_t *self, const uint64_t *units, bool stay, int64_t now_us);
 
 /* The next unit that is to be rented or returned; false when there is nothing. Whoever does it tells what
  * came of it. */

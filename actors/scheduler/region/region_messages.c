@@ -125,7 +125,7 @@ static void s_take_link_state(void *core, message_t **message_p, int64_t now_us)
 
 /* ---- the global scheduler ---- */
 
-static void s_end(region_core_t *self, const err_t *why)
+static void s_end_region(region_core_t *self, const err_t *why)
 {
     nodes_refuse_all(&self->nodes, why);
     region_fail(&self->base, why->code, "%s", why->text);
@@ -147,7 +147,7 @@ static void s_take_plan(void *core, message_t **message_p, int64_t now_us)
     case RUN_UNNAMED:
         return;
     case RUN_NOT_ITS:
-        s_end(self, &why);
+        s_end_region(self, &why);
         return;
     }
     placing_take_plan(&self->placing, *message_p, now_us);
@@ -217,7 +217,7 @@ static void s_take_global_refusal(void *core, message_t **message_p, int64_t now
         region_fail(&self->base, ERR_JOB, "%s", s_reason(refused, "the global scheduler runs another job"));
     else if (refused->refused.run != RUN_ID_NONE &&
              region_run_is_odd(&self->run, refused, actors_ready(&self->actors, ROLE_SHARD) > 0, &why))
-        s_end(self, &why);
+        s_end_region(self, &why);
 }
 
 /* ---- who may say what ---- */
@@ -256,7 +256,7 @@ void region_take(region_core_t *self, message_t **message_p, int64_t now_us)
         return;
     dispatch_verdict_t verdict =
         dispatch_judge(&region_dispatch, &who, *message_p, self->base.life, &newest, &row);
-    if (verdict == DISPATCH_TAKEN)
+    if (verdict == DISPATCH_ACCEPTED)
         row->handle(self, message_p, now_us);
     else if (verdict == DISPATCH_STALE)
         core_refuse(&self->base.core, *message_p, dispatch_why(verdict, *message_p, &why), why.text);

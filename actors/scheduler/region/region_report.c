@@ -19,7 +19,7 @@ static const char *s_machine(const region_core_t *self)
 
 static message_t *s_head(region_core_t *self)
 {
-    message_t *report = core_message(&self->base.core, KIND_region_report, GLOBAL_NAME);
+    message_t *report = core_message(&self->base.core, KIND_region_report, ACTOR_GLOBAL);
     report->number = ++self->reports.count;
     message_set_name(report->region_report.region, self->base.region->name);
     message_set_name(report->region_report.digest, self->base.digest);
@@ -79,7 +79,7 @@ static const char *s_own_state(const region_core_t *self)
 static void s_tell_statuses(region_core_t *self, int64_t now_us)
 {
     actors_tell(&self->actors, now_us);
-    message_t *status = core_message(&self->base.core, KIND_status, GLOBAL_NAME);
+    message_t *status = core_message(&self->base.core, KIND_status, ACTOR_GLOBAL);
     message_set_name(status->status.actor, self->base.core.name);
     message_set_name(status->status.state, s_own_state(self));
     message_set_name(status->status.waits_for, self->reports.waits_for);
@@ -101,7 +101,7 @@ static const char *s_waits_for(const region_core_t *self)
     if (region_stops(&self->base))
         return ending_waits_for(&self->ending);
     if (self->base.failure)
-        return GLOBAL_NAME;
+        return ACTOR_GLOBAL;
     const char *name = placing_waits_for(&self->placing);
     return name[0] ? name : training_waits_for(&self->training);
 }

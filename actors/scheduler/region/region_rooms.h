@@ -2,7 +2,7 @@
  *
  * Why      five files compose the rooms: region_rooms.c (joins them), region_core.c (the advance loop),
  *          region_messages.c (who may say what), region_report.c (what the global scheduler is told) and
- *          region_kept.c (what a successor must know). The second calls the others.
+ *          region_state.c (what a successor must know). The second calls the others.
  * Not      for anybody else but tests of single rooms: the contract is region_core.h, and a room takes those
  *          below it one by one.
  */
@@ -57,7 +57,7 @@ void region_note_waits(region_core_t *self, int64_t now_us);
 void region_tell(region_core_t *self, int64_t now_us);
 int64_t region_tell_due(const region_core_t *self);
 
-/* region_kept.c: what a predecessor kept; once, before any event. */
+/* region_state.c: what a predecessor kept; once, before any event. */
 void region_restore(region_core_t *self, int64_t now_us);
 
 #endif

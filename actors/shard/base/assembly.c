@@ -68,7 +68,7 @@ bool assembly_seamless(const assembly_t *self)
 }
 
 /* The last chunk that begins at or before `offset`. */
-static size_t s_find(const assembly_t *self, uint64_t offset)
+static size_t s_find_chunk(const assembly_t *self, uint64_t offset)
 {
     size_t low = 0, high = (size_t)self->chunk_count;
     while (high - low > 1) {
@@ -85,7 +85,7 @@ const float *assembly_read(const assembly_t *self, size_t first, size_t count, f
 {
     uint64_t offset = (uint64_t)first * 4, left = (uint64_t)count * 4;
     CHECK(offset <= self->total_bytes && left <= self->total_bytes - offset);
-    size_t i = s_find(self, offset);
+    size_t i = s_find_chunk(self, offset);
     const char *at = (const char *)slice_peek(&self->chunks[i]) + (offset - self->offsets[i]);
     if (left <= self->chunks[i].size_bytes - (offset - self->offsets[i]) &&
         (uintptr_t)at % alignof(float) == 0)

@@ -18,8 +18,9 @@
 #include "codec/wire/actor_name.h"
 #include "codec/wire/message.h"
 
-#define SHARD_BLOCK 4096u    /* elements worked on at a time: 16 KiB, stays in the first-level cache */
-#define SHARD_KEPT_MAX 1024u /* own deltas, whatever their bytes: each is a row of the state and two values */
+#define SHARD_BLOCK 4096u /* elements worked on at a time: 16 KiB, stays in the first-level cache */
+#define SHARD_QUEUE_MAX                                                                                      \
+    1024u /* own deltas, whatever their bytes: each is a row of the state and two values */
 
 /* A place in a stream: the same set of its region's batches wherever it is met. */
 typedef struct {
@@ -57,7 +58,7 @@ typedef struct {
     /* since when something is taken that others wait to hear the durability of; ROLE_NEVER: nothing */
     int64_t told_us;
     gate_t gate;
-    bool stored;          /* a snapshot of the present line is durable */
+    bool stored;          /* a snapshot of the present lineage is durable */
     bool short_of_memory; /* something could not be applied: tried again at the next tick */
     life_t life;
     bool report_soon;

@@ -1,6 +1,6 @@
 /* life - whether a shard trains, is getting a state, or is ending; and which of these may follow which.
  *
- * Owns     the phase of its state and of its end. entry moves the one, the core the other;
+ * Owns     the phase of its state and of its end. transfer moves the one, the core the other;
  *          everybody may read both.
  * Errors   a move that is not in the table is an error of the program (CHECK).
  * Threads  those of the core.
@@ -32,7 +32,7 @@ typedef enum {
 typedef struct {
     life_phase_t phase;
     life_end_t end;
-    /* own batches may be lost: until it is settled nothing of the present line is sent any more */
+    /* own batches may be lost: until it is settled nothing of the present lineage is sent any more */
     bool lossy;
 } life_t;
 

@@ -20,7 +20,7 @@ static uint64_t s_applied(const message_t *state)
     return sum;
 }
 
-static uint64_t s_end(const message_t *state)
+static uint64_t s_end_of_applied(const message_t *state)
 {
     size_t count = state->shard_state.applied.count;
     return count ? state->shard_state.applied.items[count - 1].end : 0;
@@ -67,7 +67,7 @@ err_code_t shard_carry(const topology_t *topology, const job_t *job, size_t regi
     const job_region_t *own = &job->regions[region];
     uint64_t then = state->shard_state.batches;
     const char *name = topology->regions[region].name;
-    if (s_end(state) > own->batches)
+    if (s_end_of_applied(state) > own->batches)
         return err_set(err, ERR_JOB,
                        "job.epochs: shard/%s/%" PRIu64 " has trained more than %llu epochs; write as many "
                        "as it had, or more",

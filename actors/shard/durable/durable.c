@@ -73,9 +73,9 @@ void durable_lost(durable_t *self)
     self->closed = false;
 }
 
-void durable_begin_line(durable_t *self, const position_t *follows)
+void durable_begin_lineage(durable_t *self, const position_t *parent)
 {
-    stream_begin(self->stream, follows);
-    self->committed_last = follows->number;
+    stream_begin(self->stream, parent);
+    self->committed_last = parent->number;
     durable_replaced(self);
 }

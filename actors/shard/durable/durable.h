@@ -7,8 +7,8 @@
  *          and its parts, each with a struct of its own: keepers and what they have (keep), snapshots
  *          of common points (mark).
  * Reads    rounds, stream, intake, replica, base.
- * Called   by entry and the core. What is committed comes back as durable_done_t: the core hands it to entry,
- *          stream and rounds, in this order.
+ * Called   by transfer and the core. What is committed comes back as durable_done_t: the core hands it to
+ *          transfer, stream and rounds, in this order.
  * Threads  those of the core.
  */
 #ifndef ACTORS_SHARD_DURABLE_DURABLE_H
@@ -25,7 +25,7 @@
 #define DURABLE_RETRY_LAST_US 5000000
 
 /* Reasons for a snapshot that lie above; set and cleared by the room that wants it. */
-#define DURABLE_WELCOME (1u << 0) /* a newcomer is to be given the state */
+#define DURABLE_TRANSFER (1u << 0) /* a newcomer is to be given the state */
 
 /* Contents of the snapshot that is out; they become durable when it is committed. */
 typedef struct {
@@ -46,7 +46,7 @@ typedef struct {
     rounds_t *rounds;
     keep_t keep;
     mark_t mark;
-    unsigned wants;       /* DURABLE_WELCOME */
+    unsigned wants;       /* DURABLE_TRANSFER */
     uint64_t number;      /* of the newest snapshot taken */
     uint64_t handed_from; /* number of the newest taken before the shard was to be handed over */
     shot_t shot;
@@ -95,7 +95,7 @@ void durable_replaced(durable_t *self);
 /* Own batches went with it, that were durable. */
 void durable_lost(durable_t *self);
 /* A new history of the own stream follows there. What is out is of the former one. */
-void durable_begin_line(durable_t *self, const position_t *follows);
+void durable_begin_lineage(durable_t *self, const position_t *parent);
 
 /* -- snapshots (snapshot.c) */
 

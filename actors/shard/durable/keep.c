@@ -121,7 +121,7 @@ static void s_note_kept(keep_t *self)
     }
 }
 
-static keep_news_t s_check(keep_t *self)
+static keep_news_t s_check_waiting(keep_t *self)
 {
     s_note_kept(self);
     if (!self->waits || s_kept(self) < self->waits)
@@ -189,7 +189,7 @@ static keep_news_t s_assign(keep_t *self, const message_t *message)
     self->assignment = message->keepers.assignment;
     self->base->report_soon = true;
     s_go_on(self);
-    return s_check(self);
+    return s_check_waiting(self);
 }
 
 /* False: there is no such snapshot to give. */
@@ -239,7 +239,7 @@ static keep_news_t s_take_kept(keep_t *self, const message_t *message)
     s_note(self, keeper, &message->snapshot_kept);
     if (keep_assignment(self) != fulfilled)
         self->base->report_soon = true; /* a move may wait for it */
-    keep_news_t news = s_check(self);
+    keep_news_t news = s_check_waiting(self);
     s_go_on(self);
     return news;
 }
@@ -259,7 +259,7 @@ keep_news_t keep_message(keep_t *self, const message_t *message)
 
 /* A stop waits for keepers only while something moves: what is committed here is enough to go on from, if not
  * from the loss of this node. Nothing that waits for them leaves. */
-static keep_news_t s_give_up(keep_t *self)
+static keep_news_t s_give_up_copies(keep_t *self)
 {
     bool waits = self->base->life.end == END_STOPS && self->waits;
     if (!waits || self->base->core.now_us - self->heard_us < KEEP_STOP_US)
@@ -274,7 +274,7 @@ keep_news_t keep_tick(keep_t *self)
     for (size_t i = 0; i < self->keeper_count; i++)
         if (self->keepers[i].giving != KEEP_NONE && self->base->core.now_us >= self->keepers[i].offer_us)
             s_offer(self, &self->keepers[i]);
-    return s_give_up(self);
+    return s_give_up_copies(self);
 }
 
 int64_t keep_due(const keep_t *self)

@@ -15,8 +15,6 @@
 
 #include <string.h>
 
-#define GLOBAL_SCHEDULER ACTOR_GLOBAL
-
 void mark_init(mark_t *self, base_t *base)
 {
     *self = (mark_t){.base = base};
@@ -51,10 +49,10 @@ void mark_tick(mark_t *self)
 
 /* ---- what the global scheduler says ---- */
 
-static void s_answer(mark_t *self, uint64_t number, uint64_t phase, err_code_t code)
+static void s_answer_mark(mark_t *self, uint64_t number, uint64_t phase, err_code_t code)
 {
-    message_t *message = core_message(&self->base->core, KIND_marked, GLOBAL_SCHEDULER);
-    message->number = message->marked.mark = number;
+    message_t *message = core_message(&self->base->core, KIND_marked, ACTOR_GLOBAL);
+    message->number = message->marked.point = number;
     message->marked.phase = phase;
     message->marked.code = (uint64_t)code;
     core_send(&self->base->core, &message);
@@ -63,29 +61,29 @@ static void s_answer(mark_t *self, uint64_t number, uint64_t phase, err_code_t c
 static void s_hold(mark_t *self, const message_t *message)
 {
     gate_t *gate = &self->base->gate;
-    uint64_t number = message->mark.mark;
+    uint64_t number = message->mark.point;
     if (number != gate->held)
         message_set_name(self->tag, message->mark.tag);
     if (gate_hold(gate, number, self->base->core.now_us))
         base_changed(self->base);
-    s_answer(self, number, PHASE_HOLD, ERR_OK);
+    s_answer_mark(self, number, PHASE_HOLD, ERR_OK);
 }
 
-static void s_take(mark_t *self, uint64_t number)
+static void s_take_point(mark_t *self, uint64_t number)
 {
     if (number != self->base->gate.held) { /* this incarnation has let things go meanwhile */
-        s_answer(self, number, PHASE_TAKE, ERR_STATE);
+        s_answer_mark(self, number, PHASE_TAKE, ERR_STATE);
         return;
     }
     gate_wait(&self->base->gate, self->base->core.now_us);
     self->wanted = number;
     if (self->shot == number)
-        s_answer(self, number, PHASE_HOLD, ERR_OK); /* it is being written */
+        s_answer_mark(self, number, PHASE_HOLD, ERR_OK); /* it is being written */
 }
 
-static err_code_t s_check(const mark_t *self, const message_t *message)
+static err_code_t s_check_mark(const mark_t *self, const message_t *message)
 {
-    if (message->mark.mark == 0 || message->mark.mark == UINT64_MAX || message->mark.phase > PHASE_END)
+    if (message->mark.point == 0 || message->mark.point == UINT64_MAX || message->mark.phase > PHASE_END)
         return ERR_MALFORMED;
     if (!snapshot_is_mark(message->mark.tag))
         return ERR_MALFORMED;
@@ -97,25 +95,25 @@ static err_code_t s_check(const mark_t *self, const message_t *message)
 void mark_message(mark_t *self, const message_t *message, bool undurable)
 {
     const gate_t *gate = &self->base->gate;
-    uint64_t number = message->mark.mark, phase = message->mark.phase;
-    err_code_t code = s_check(self, message);
+    uint64_t number = message->mark.point, phase = message->mark.phase;
+    err_code_t code = s_check_mark(self, message);
     if (code == ERR_STOPPED || code == ERR_STATE) {
-        s_answer(self, number, phase, code);
+        s_answer_mark(self, number, phase, code);
     } else if (code) {
         core_refuse(&self->base->core, message, code, "not a common point");
     } else if (phase == PHASE_END) {
         s_over(self, number);
-        s_answer(self, number, phase, ERR_OK);
+        s_answer_mark(self, number, phase, ERR_OK);
     } else if (number == self->done) {
-        s_answer(self, number, phase, ERR_OK);
+        s_answer_mark(self, number, phase, ERR_OK);
     } else if (undurable) { /* its disk takes no snapshot, and nobody is to wait for one */
-        s_answer(self, number, phase, ERR_STATE);
+        s_answer_mark(self, number, phase, ERR_STATE);
     } else if (number != gate->held && number <= gate->number) {
-        s_answer(self, gate->number, phase, ERR_STALE);
+        s_answer_mark(self, gate->number, phase, ERR_STALE);
     } else if (phase == PHASE_HOLD) {
         s_hold(self, message);
     } else {
-        s_take(self, number);
+        s_take_point(self, number);
     }
 }
 
@@ -128,24 +126,24 @@ const char *mark_tag(const mark_t *self)
 }
 
 /* Notes whose store has the snapshot; of several attempts at one point the newest counts, as in the store. */
-static void s_keep(mark_t *self, uint64_t incarnation, size_t most)
+static void s_pin(mark_t *self, uint64_t incarnation, size_t most)
 {
     uint64_t name = hash_checksum(self->tag, snapshot_mark_length(self->tag));
     size_t count = 0;
-    for (size_t i = 0; i < self->kept_count; i++)
-        if (self->kept[i].tag != name)
-            self->kept[count++] = self->kept[i];
+    for (size_t i = 0; i < self->pinned_count; i++)
+        if (self->pinned[i].tag != name)
+            self->pinned[count++] = self->pinned[i];
     size_t gone = count >= most ? count - most + 1 : 0;
     count -= gone;
-    memmove(self->kept, self->kept + gone, count * sizeof *self->kept);
-    self->kept[count] = (shard_state_marks_t){incarnation, name};
-    self->kept_count = count + 1;
+    memmove(self->pinned, self->pinned + gone, count * sizeof *self->pinned);
+    self->pinned[count] = (shard_state_marks_t){incarnation, name};
+    self->pinned_count = count + 1;
 }
 
 static size_t s_most(const mark_t *self)
 {
     uint64_t marks = self->base->spec.topology->checkpoint.marks + 1; /* and the one that is being made */
-    return marks < MARK_KEPT_MAX ? (size_t)marks : MARK_KEPT_MAX;
+    return marks < MARK_PINNED_MAX ? (size_t)marks : MARK_PINNED_MAX;
 }
 
 void mark_take(mark_t *self)
@@ -154,7 +152,7 @@ void mark_take(mark_t *self)
     if (!self->shot)
         return;
     gate_take(&self->base->gate);
-    s_keep(self, self->base->spec.incarnation, s_most(self));
+    s_pin(self, self->base->spec.incarnation, s_most(self));
 }
 
 /* Only what is durable is a point: a snapshot that failed is taken again, and what lies behind the
@@ -167,29 +165,29 @@ void mark_committed(mark_t *self, err_code_t code)
         return;
     self->done = number;
     s_over(self, number);
-    s_answer(self, number, PHASE_TAKE, ERR_OK);
+    s_answer_mark(self, number, PHASE_TAKE, ERR_OK);
 }
 
-bool mark_keeps(const mark_t *self, uint64_t incarnation)
+bool mark_pins(const mark_t *self, uint64_t incarnation)
 {
-    for (size_t i = 0; i < self->kept_count; i++)
-        if (self->kept[i].incarnation == incarnation)
+    for (size_t i = 0; i < self->pinned_count; i++)
+        if (self->pinned[i].incarnation == incarnation)
             return true;
     return false;
 }
 
 void mark_pack(const mark_t *self, message_t *message)
 {
-    shard_state_marks_t *rows = message_set_rows(&message->shard_state.marks, self->kept_count);
-    for (size_t i = 0; i < self->kept_count; i++)
-        rows[i] = self->kept[i];
+    shard_state_marks_t *rows = message_set_rows(&message->shard_state.marks, self->pinned_count);
+    for (size_t i = 0; i < self->pinned_count; i++)
+        rows[i] = self->pinned[i];
 }
 
 void mark_load(mark_t *self, const message_t *message)
 {
     size_t count = message->shard_state.marks.count, most = s_most(self);
     size_t first = count > most ? count - most : 0;
-    self->kept_count = count - first;
+    self->pinned_count = count - first;
     for (size_t i = first; i < count; i++)
-        self->kept[i - first] = message->shard_state.marks.items[i];
+        self->pinned[i - first] = message->shard_state.marks.items[i];
 }

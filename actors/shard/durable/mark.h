@@ -13,7 +13,7 @@
 
 #include "actors/shard/base/base.h"
 
-#define MARK_KEPT_MAX 128u /* more than checkpoint.marks may be */
+#define MARK_PINNED_MAX 128u /* more than checkpoint.marks may be */
 
 typedef struct {
     base_t *base;
@@ -21,8 +21,8 @@ typedef struct {
     uint64_t done;   /* newest point whose snapshot this incarnation has made durable */
     uint64_t wanted; /* point whose snapshot is to be taken, while it is the one that is held */
     wire_name_t tag; /* of the point that is held */
-    shard_state_marks_t kept[MARK_KEPT_MAX]; /* stored; oldest first */
-    size_t kept_count;
+    shard_state_marks_t pinned[MARK_PINNED_MAX]; /* stored; oldest first */
+    size_t pinned_count;
 } mark_t;
 
 void mark_init(mark_t *self, base_t *base);
@@ -40,7 +40,7 @@ const char *mark_tag(const mark_t *self); /* of the snapshot to be taken now; NU
 void mark_take(mark_t *self);             /* a snapshot is about to be made */
 void mark_committed(mark_t *self, err_code_t code);
 /* The store of an earlier incarnation has a common point's snapshot that is still kept. */
-bool mark_keeps(const mark_t *self, uint64_t incarnation);
+bool mark_pins(const mark_t *self, uint64_t incarnation);
 
 void mark_pack(const mark_t *self, message_t *message);
 void mark_load(mark_t *self, const message_t *message);

@@ -1,7 +1,7 @@
 /* rooms - the rooms that a stored state fills, joined: those of a shard, or of another region's
  * whose state is looked at.
  *
- * Called   by the core for its own, by entry for a donor's.
+ * Called   by the core for its own, by transfer for a donor's.
  */
 #ifndef ACTORS_SHARD_DURABLE_ROOMS_H
 #define ACTORS_SHARD_DURABLE_ROOMS_H

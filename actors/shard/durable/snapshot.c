@@ -31,7 +31,7 @@ static bool s_keepers_lack(const durable_t *self)
 
 static bool s_newcomer(const durable_t *self)
 {
-    return self->wants & DURABLE_WELCOME;
+    return self->wants & DURABLE_TRANSFER;
 }
 
 static bool s_stops(const durable_t *self)
@@ -73,9 +73,9 @@ static const struct {
     bool always;
     bool (*calls)(const durable_t *self);
 } reasons[] = {
-    {"start", true, s_none_stored}, {"stop", true, s_hands},    {"keep", true, s_keepers_lack},
-    {"welcome", false, s_newcomer}, {"stop", false, s_stops},   {"cut", false, s_cut},
-    {"vote", false, s_votes},       {"close", false, s_closed}, {"end", false, s_all_in},
+    {"start", true, s_none_stored},  {"stop", true, s_hands},    {"keep", true, s_keepers_lack},
+    {"transfer", false, s_newcomer}, {"stop", false, s_stops},   {"cut", false, s_cut},
+    {"vote", false, s_votes},        {"close", false, s_closed}, {"end", false, s_all_in},
     {"steps", false, s_steps},
 };
 
@@ -125,7 +125,7 @@ static void s_remember(durable_t *self)
     self->base->told_us = ROLE_NEVER;
 }
 
-static void s_fail(durable_t *self, err_code_t code)
+static void s_fail_snapshot(durable_t *self, err_code_t code)
 {
     self->store_error = code;
     self->base->counts.snapshots_failed++;
@@ -146,7 +146,7 @@ snapshot_t *durable_take(durable_t *self)
     snapshot_t *snapshot = snapshot_new(&id);
     if (!snapshot || !state_values(self, snapshot, NULL)) {
         snapshot_destroy(&snapshot);
-        s_fail(self, ERR_MEMORY);
+        s_fail_snapshot(self, ERR_MEMORY);
         return NULL;
     }
     self->number++;
@@ -174,7 +174,7 @@ static void s_tell_origins(durable_t *self)
 }
 
 /* The snapshot is durable at the job's level: own deltas in it may leave. */
-static void s_count(durable_t *self, durable_done_t *done)
+static void s_count_durable(durable_t *self, durable_done_t *done)
 {
     const shot_t *shot = &self->shot;
     done->counts = self->base->stored = true;
@@ -198,7 +198,7 @@ static durable_done_t s_succeed(durable_t *self)
     FAILPOINT(shard_snapshot_committed);
     mark_committed(&self->mark, ERR_OK);
     if (!self->shot.outlived)
-        s_count(self, &done);
+        s_count_durable(self, &done);
     return done;
 }
 
@@ -212,13 +212,13 @@ static durable_done_t s_refuse(durable_t *self, err_code_t code)
     if (self->shot.outlived)
         return done;
     self->base->told_us = self->base->core.now_us; /* what it took is not durable yet */
-    s_fail(self, code);
+    s_fail_snapshot(self, code);
     return done;
 }
 
 /* A snapshot that is committed here alone is enough to go on from, if not from the loss of this node: the
  * shard may end, but nothing that waits for keepers leaves. */
-static void s_give_up(durable_t *self)
+static void s_give_up_snapshot(durable_t *self)
 {
     self->committed_changes = self->shot.changes;
     self->shot.number = 0;
@@ -230,7 +230,7 @@ durable_done_t durable_news(durable_t *self, keep_news_t news)
     if (news == KEEP_COUNTS)
         return s_succeed(self);
     if (news == KEEP_GIVEN_UP)
-        s_give_up(self);
+        s_give_up_snapshot(self);
     return (durable_done_t){0};
 }
 

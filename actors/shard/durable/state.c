@@ -151,7 +151,8 @@ static void s_settle(durable_t *self, const snapshot_t *snapshot)
     self->stream->sendable = self->committed_last;
 }
 
-static err_code_t s_load(durable_t *self, const message_t *message, const snapshot_t *snapshot, err_t *err)
+static err_code_t s_load_rooms(durable_t *self, const message_t *message, const snapshot_t *snapshot,
+                               err_t *err)
 {
     err_code_t code = s_check_job(self, message, err);
     /* Where something may be lost others are asked, and one of their states is taken. */
@@ -177,10 +178,10 @@ static err_code_t s_load(durable_t *self, const message_t *message, const snapsh
     return code;
 }
 
-static void s_begin_drift(durable_t *self)
+static void s_begin_compensation(durable_t *self)
 {
     position_t own = stream_position(self->stream);
-    drift_begin(self->replica, &own, stream_going(self->stream));
+    compensation_begin(self->replica, &own, stream_going(self->stream));
 }
 
 err_code_t state_load(durable_t *self, const snapshot_t *snapshot, err_t *err)
@@ -189,7 +190,7 @@ err_code_t state_load(durable_t *self, const snapshot_t *snapshot, err_t *err)
     err_code_t code = state_decode(snapshot_peek(snapshot, "state"), &message, err);
     if (code)
         return code;
-    code = s_load(self, message, snapshot, err);
+    code = s_load_rooms(self, message, snapshot, err);
     bool grown = !code && shard_carry_has_grown(self->base->region, message),
          had_closed = self->stream->closed;
     message_destroy(&message);
@@ -202,7 +203,7 @@ err_code_t state_load(durable_t *self, const snapshot_t *snapshot, err_t *err)
     }
     s_settle(self, snapshot);
     if (!self->base->visits)
-        s_begin_drift(self);
+        s_begin_compensation(self);
     if (grown && had_closed && !self->base->visits)
         stream_catch_up(self->stream, self->rounds->number);
     return ERR_OK;

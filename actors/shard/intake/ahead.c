@@ -54,7 +54,7 @@ static bool s_may_begin(const intake_t *self)
     return self->base->region->width == 1 && self->terms.steps && !buf_is_unique(self->replica->parameters);
 }
 
-static bool s_begin(intake_t *self, const staged_t *staged)
+static bool s_begin_ahead(intake_t *self, const staged_t *staged)
 {
     ahead_t *ahead = &self->ahead;
     if (!s_is_first_of_some(staged) || !s_may_begin(self) || s_holds(self))
@@ -88,7 +88,7 @@ static void s_sum(intake_t *self, uint64_t chunk, uint64_t offset, size_t count)
 void ahead_add(intake_t *self, const staged_t *staged, uint64_t chunk, uint64_t offset, const slice_t *data)
 {
     ahead_t *ahead = &self->ahead;
-    if ((ahead->serial != staged->serial || !s_holds(self)) && !s_begin(self, staged))
+    if ((ahead->serial != staged->serial || !s_holds(self)) && !s_begin_ahead(self, staged))
         return;
     const char *at = slice_peek(data);
     size_t count = data->size_bytes / sizeof(float);

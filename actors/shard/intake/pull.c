@@ -38,7 +38,7 @@ static void s_checksums(intake_t *self)
 
 /* The current version, by reference: nothing is copied, and the next step will not change it under the
  * reader. */
-static void s_answer(intake_t *self, const char *to, uint64_t request)
+static void s_answer_pull(intake_t *self, const char *to, uint64_t request)
 {
     s_checksums(self);
     uint64_t count = intake_chunks(self);
@@ -111,7 +111,7 @@ void intake_serve(intake_t *self, bool steps)
             continue;
         intake_forget_pull(self, worker);
         worker->pull_answered = worker->pull;
-        s_answer(self, worker->name, worker->pull);
+        s_answer_pull(self, worker->name, worker->pull);
         FAILPOINT(shard_pull_answered);
     }
 }
@@ -119,7 +119,7 @@ void intake_serve(intake_t *self, bool steps)
 void intake_pull(intake_t *self, const message_t *message)
 {
     if (message->pull.newest) { /* for anybody: an evaluation, an export */
-        s_answer(self, message->from, message->number);
+        s_answer_pull(self, message->from, message->number);
         return;
     }
     worker_entry_t *worker = intake_worker(self, message);

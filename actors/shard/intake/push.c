@@ -218,8 +218,8 @@ static staged_t *s_stage(intake_t *self, worker_entry_t *worker, const message_t
 }
 
 /* Adds a chunk. Returns whether the push is whole now, or refused (*ret_code). */
-static bool s_add(intake_t *self, worker_entry_t *worker, const message_t *message, staged_t **ret_staged,
-                  err_code_t *ret_code)
+static bool s_add_push(intake_t *self, worker_entry_t *worker, const message_t *message,
+                       staged_t **ret_staged, err_code_t *ret_code)
 {
     *ret_staged = s_find_staged(worker, message->push.batch);
     *ret_code = s_shape(self, message);
@@ -262,7 +262,7 @@ static void s_chunk(intake_t *self, worker_entry_t *worker, const message_t *mes
         return;
     }
     err_code_t code;
-    if (!s_add(self, worker, message, &staged, &code))
+    if (!s_add_push(self, worker, message, &staged, &code))
         return;
     FAILPOINT(shard_push_whole);
     uint64_t pull = staged ? staged->pull : message->push.pull;

@@ -6,15 +6,15 @@
 
 #include <string.h>
 
-static size_t s_count(const intake_t *self)
+static size_t s_count_pushes(const intake_t *self)
 {
     return life_stops(&self->base->life) ? self->held_count : 0;
 }
 
 void intake_pack(const intake_t *self, message_t *message)
 {
-    shard_state_held_t *rows = message_set_rows(&message->shard_state.held, s_count(self));
-    for (size_t i = 0; i < s_count(self); i++)
+    shard_state_held_t *rows = message_set_rows(&message->shard_state.held, s_count_pushes(self));
+    for (size_t i = 0; i < s_count_pushes(self); i++)
         rows[i] = (shard_state_held_t){.batch = self->held[i].batch,
                                        .samples = self->held[i].samples,
                                        .code = (uint64_t)self->held[i].code};
@@ -35,7 +35,7 @@ static buf_t *s_gather(const intake_t *self, const held_t *held)
 bool intake_values(const intake_t *self, snapshot_t *snapshot, err_t *err)
 {
     stored_name_t name;
-    for (size_t i = 0; i < s_count(self); i++) {
+    for (size_t i = 0; i < s_count_pushes(self); i++) {
         if (self->held[i].code)
             continue;
         buf_t *whole = s_gather(self, &self->held[i]);
@@ -59,8 +59,8 @@ static err_code_t s_assemble(const intake_t *self, buf_t **data_p, held_t *held,
     return code ? err_set(err, code, "state: held") : ERR_OK;
 }
 
-static err_code_t s_load(intake_t *self, const shard_state_held_t *row, const snapshot_t *snapshot,
-                         err_t *err)
+static err_code_t s_load_push(intake_t *self, const shard_state_held_t *row, const snapshot_t *snapshot,
+                              err_t *err)
 {
     held_t held = {
         .worker = HELD_RESTORED, .batch = row->batch, .samples = row->samples, .code = (err_code_t)row->code};
@@ -84,6 +84,6 @@ err_code_t intake_load(intake_t *self, const message_t *message, const snapshot_
 {
     err_code_t code = ERR_OK;
     for (size_t i = 0; i < message->shard_state.held.count && !code; i++)
-        code = s_load(self, &message->shard_state.held.items[i], snapshot, err);
+        code = s_load_push(self, &message->shard_state.held.items[i], snapshot, err);
     return code;
 }

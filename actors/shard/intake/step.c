@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-static bool s_find(const intake_t *self, uint64_t batch, size_t *ret_index)
+static bool s_find_held(const intake_t *self, uint64_t batch, size_t *ret_index)
 {
     for (size_t i = 0; i < self->held_count; i++) {
         if (self->held[i].batch == batch) {
@@ -28,7 +28,7 @@ static size_t s_pick_in_order(intake_t *self, uint64_t *ret_missing)
     uint64_t width = self->base->region->width;
     uint64_t begin = first / width * width;
     for (uint64_t i = 0; i < width; i++) {
-        if (!s_find(self, begin + i, &self->picks[i])) {
+        if (!s_find_held(self, begin + i, &self->picks[i])) {
             *ret_missing = begin + i;
             return 0;
         }
@@ -56,7 +56,7 @@ bool intake_missing(const intake_t *self, uint64_t *ret_batch)
     first = first / width * width;
     for (uint64_t batch = first; batch < first + width; batch++) {
         size_t index;
-        if (!s_find(self, batch, &index)) {
+        if (!s_find_held(self, batch, &index)) {
             *ret_batch = batch;
             return true;
         }

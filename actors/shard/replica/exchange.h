@@ -1,7 +1,7 @@
 /* exchange - what a strategy does to the version: what is cut, and what others' cuts do. One file a
  * strategy, one row each.
  *
- * Why      the rooms around (stream, rounds, entry) are the same for all of them: they ask the row, and
+ * Why      the rooms around (stream, rounds, transfer) are the same for all of them: they ask the row, and
  *          know no strategy by name.
  * Owns     nothing: a row is constant; what a strategy keeps lies in the replica, and
  *          is named by its tensors.

@@ -45,7 +45,7 @@ void replica_fini(replica_t *self)
     buf_destroy(&self->open);
     buf_destroy(&self->residual);
     start_fini(self);
-    drift_fini(self);
+    compensation_fini(self);
     for (size_t i = 0; i < SHARD_SPARES; i++)
         buf_destroy(&self->spares[i]);
     ranges_fini(&self->applied);

@@ -75,7 +75,7 @@ typedef struct {
 typedef struct {
     position_t at;
     buf_t *own;
-} drift_base_t;
+} compensation_base_t;
 
 /* A delta's word on how late it is. */
 typedef struct {
@@ -98,12 +98,12 @@ typedef struct {
     bool on;
     float lambda;
     buf_t *others; /* what other regions' deltas have added to the parameters; own = parameters - others */
-    drift_base_t *bases; /* (most) oldest first */
+    compensation_base_t *bases; /* (most) oldest first */
     size_t count, most;
     uint64_t going;                       /* a bit for each other region whose last delta has not come */
     uint64_t named[TOPOLOGY_REGIONS_MAX]; /* newest number that a delta of each region was compensated from */
     float *block;                         /* (2, SHARD_BLOCK) */
-} drift_t;
+} compensation_t;
 
 /* The version: parameters and what goes with them, and which own batches are in it. */
 typedef struct exchange exchange_t;
@@ -118,7 +118,7 @@ typedef struct {
     buf_t *state[OPTIMIZER_TENSORS_MAX]; /* what the optimizer remembers */
     uint64_t state_steps;                /* that these have had */
     outer_t outer;
-    drift_t drift;
+    compensation_t compensation;
     buf_t *residual; /* what encoded cuts have not carried yet; NULL: nothing */
     uint64_t version, steps, samples_applied;
     ranges_t applied, refused;
@@ -183,15 +183,15 @@ buf_t *version_fresh(replica_t *self);
 void version_release(replica_t *self, buf_t **buf_p);
 buf_t *version_gather(replica_t *self, const assembly_t *assembly);
 
-/* drift */
-void drift_derive(replica_t *self); /* of strategies that send gradients which nobody waits for */
+/* compensation */
+void compensation_derive(replica_t *self); /* of strategies that send gradients which nobody waits for */
 /* The parameters are new, and lie at `own` in the own stream: what was kept of older ones goes. `going`: a
  * bit for each other region whose last delta has not come. */
-void drift_begin(replica_t *self, const position_t *own, uint64_t going);
-void drift_fini(replica_t *self);
-void drift_keep(replica_t *self, const position_t *own); /* a number has been cut */
-void drift_trim(replica_t *self, uint64_t going);        /* a delta has been taken */
-bool drift_step(replica_t *self, const late_t *late, const blend_t *gradient);
+void compensation_begin(replica_t *self, const position_t *own, uint64_t going);
+void compensation_fini(replica_t *self);
+void compensation_note(replica_t *self, const position_t *own); /* a number has been cut */
+void compensation_trim(replica_t *self, uint64_t going);        /* a delta has been taken */
+bool compensation_step(replica_t *self, const late_t *late, const blend_t *gradient);
 
 /* encode_cut */
 void encode_derive(replica_t *self);

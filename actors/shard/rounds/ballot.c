@@ -40,7 +40,7 @@ static size_t s_values_bytes(const ballot_t *self)
 
 /* -- the log */
 
-static vote_t *s_find(const ballot_t *self, uint64_t round)
+static vote_t *s_find_vote(const ballot_t *self, uint64_t round)
 {
     for (size_t i = 0; i < self->count; i++)
         if (self->log[i].round == round)
@@ -59,7 +59,7 @@ vote_t *ballot_add(ballot_t *self, const vote_t *vote)
 
 static vote_t *s_get(ballot_t *self, uint64_t round)
 {
-    vote_t *vote = s_find(self, round);
+    vote_t *vote = s_find_vote(self, round);
     return vote ? vote : ballot_add(self, &(vote_t){.round = round, .asker = SIZE_MAX});
 }
 
@@ -82,7 +82,7 @@ static void s_trim(ballot_t *self)
 }
 
 /* Must be stored before anybody hears of it. */
-static void s_keep(ballot_t *self, vote_t *vote, const ballot_now_t *now)
+static void s_must_store(ballot_t *self, vote_t *vote, const ballot_now_t *now)
 {
     vote->changes = self->wanted = now->change;
 }
@@ -94,7 +94,7 @@ static bool s_is_stored(const ballot_t *self, const vote_t *vote)
 
 /* -- speaking */
 
-static say_t *s_say(ballot_t *self, say_kind_t kind, uint64_t to, uint64_t round)
+static say_t *s_say_to(ballot_t *self, say_kind_t kind, uint64_t to, uint64_t round)
 {
     self->says = grow(self->says, self->say_count, &self->say_capacity, sizeof *self->says);
     say_t *say = &self->says[self->say_count++];
@@ -105,12 +105,12 @@ static say_t *s_say(ballot_t *self, say_kind_t kind, uint64_t to, uint64_t round
 static void s_say_taken(const ballot_t *self, say_t *say, const vote_t *vote)
 {
     say->whole = true;
-    memcpy(say->taken, vote->taken, s_values_bytes(self));
+    memcpy(say->included, vote->included, s_values_bytes(self));
 }
 
-static void s_answer(ballot_t *self, const vote_t *vote, size_t region)
+static void s_answer_vote(ballot_t *self, const vote_t *vote, size_t region)
 {
-    say_t *say = s_say(self, SAY_VOTE, s_bit(region), vote->round);
+    say_t *say = s_say_to(self, SAY_VOTE, s_bit(region), vote->round);
     say->promised = vote->promised;
     say->ballot = vote->ballot;
     say->muted = vote->round <= self->muted;
@@ -118,9 +118,9 @@ static void s_answer(ballot_t *self, const vote_t *vote, size_t region)
         s_say_taken(self, say, vote);
 }
 
-static void s_tell(ballot_t *self, const vote_t *vote, uint64_t to)
+static void s_tell_decision(ballot_t *self, const vote_t *vote, uint64_t to)
 {
-    s_say_taken(self, s_say(self, SAY_DECISION, to, vote->round), vote);
+    s_say_taken(self, s_say_to(self, SAY_DECISION, to, vote->round), vote);
 }
 
 bool ballot_take(ballot_t *self, say_t *ret_say)
@@ -141,7 +141,7 @@ void ballot_hurry(ballot_t *self, int64_t now_us)
     own->again_us = now_us + backoff_next(&own->pause);
 }
 
-static void s_give_up(ballot_t *self, const ballot_now_t *now, uint64_t seen)
+static void s_give_up_proposal(ballot_t *self, const ballot_now_t *now, uint64_t seen)
 {
     proposal_t *own = &self->proposal;
     own->phase = BALLOT_IDLE;
@@ -167,14 +167,14 @@ static void s_accept(ballot_t *self, const ballot_now_t *now, vote_t *vote)
     own->answers = own->firm = 0;
     ballot_hurry(self, now->us);
     if (own->best.ballot > vote->ballot)
-        memcpy(vote->taken, own->best.taken, s_values_bytes(self));
+        memcpy(vote->included, own->best.included, s_values_bytes(self));
     else if (!vote->ballot)
-        memcpy(vote->taken, now->value, s_values_bytes(self));
+        memcpy(vote->included, now->value, s_values_bytes(self));
     vote->ballot = vote->promised = own->ballot;
-    s_keep(self, vote, now);
+    s_must_store(self, vote, now);
 }
 
-static void s_start(ballot_t *self, const ballot_now_t *now)
+static void s_start_proposal(ballot_t *self, const ballot_now_t *now)
 {
     proposal_t *own = &self->proposal;
     vote_t *vote = s_get(self, own->round);
@@ -188,19 +188,19 @@ static void s_start(ballot_t *self, const ballot_now_t *now)
     }
     own->phase = BALLOT_PROMISE;
     vote->promised = own->ballot;
-    s_keep(self, vote, now);
+    s_must_store(self, vote, now);
 }
 
 /* Those who have not answered yet. */
-static void s_ask(ballot_t *self, int64_t now_us)
+static void s_ask_votes(ballot_t *self, int64_t now_us)
 {
     proposal_t *own = &self->proposal;
-    const vote_t *vote = s_find(self, own->round);
+    const vote_t *vote = s_find_vote(self, own->round);
     bool under_way = own->phase != BALLOT_IDLE && vote && vote->promised == own->ballot;
     if (!under_way || !s_is_stored(self, vote))
         return;
     own->again_us = now_us + backoff_now(&own->pause);
-    say_t *say = s_say(self, SAY_WANT, ~own->answers & s_everybody(self) & ~s_bit(self->own), own->round);
+    say_t *say = s_say_to(self, SAY_WANT, ~own->answers & s_everybody(self) & ~s_bit(self->own), own->round);
     say->ballot = own->ballot;
     if (own->phase == BALLOT_ACCEPT)
         s_say_taken(self, say, vote);
@@ -211,7 +211,7 @@ static void s_decide(ballot_t *self, vote_t *vote)
     vote->decided = true;
     self->proposal.phase = BALLOT_IDLE;
     self->leader = self->own;
-    s_tell(self, vote, s_everybody(self) & ~s_bit(self->own));
+    s_tell_decision(self, vote, s_everybody(self) & ~s_bit(self->own));
 }
 
 /* A majority, or everybody when votes may be lost: what was decided is then known to one of those who have
@@ -228,12 +228,12 @@ static bool s_suffices(const ballot_t *self)
 static bool s_judge(ballot_t *self, const ballot_now_t *now)
 {
     proposal_t *own = &self->proposal;
-    vote_t *vote = s_find(self, own->round);
+    vote_t *vote = s_find_vote(self, own->round);
     bool under_way = own->phase != BALLOT_IDLE && vote && !vote->decided;
     if (!under_way || !s_is_stored(self, vote))
         return false;
     if (vote->promised != own->ballot) {
-        s_give_up(self, now, vote->promised);
+        s_give_up_proposal(self, now, vote->promised);
         return false;
     }
     if (!s_suffices(self))
@@ -265,7 +265,7 @@ bool ballot_propose(ballot_t *self, const ballot_now_t *now, bool ready)
         own->turn_us = now->us + TURN_US * (int64_t)s_line(self);
     if (own->phase != BALLOT_IDLE || now->us < own->turn_us)
         return false;
-    s_start(self, now);
+    s_start_proposal(self, now);
     return true;
 }
 
@@ -275,7 +275,7 @@ bool ballot_repeat(ballot_t *self, int64_t now_us)
     if (now_us < own->again_us)
         return false;
     own->again_us = now_us + backoff_next(&own->pause);
-    s_ask(self, now_us);
+    s_ask_votes(self, now_us);
     return true;
 }
 
@@ -287,7 +287,7 @@ int64_t ballot_due(const ballot_t *self)
 
 /* -- what others say */
 
-/* Without `taken` a promise is asked for. A ballot has one value. */
+/* Without `included` a promise is asked for. A ballot has one value. */
 static bool s_may_vote(const vote_t *vote, const say_t *say)
 {
     bool first_value = say->whole && vote->ballot != say->ballot;
@@ -302,12 +302,12 @@ static bool s_vote(ballot_t *self, const ballot_now_t *now, size_t from, const s
         vote->promised = say->ballot;
         if (say->whole) {
             vote->ballot = say->ballot;
-            memcpy(vote->taken, say->taken, s_values_bytes(self));
+            memcpy(vote->included, say->included, s_values_bytes(self));
         }
-        s_keep(self, vote, now);
+        s_must_store(self, vote, now);
     }
     if (s_is_stored(self, vote) || say->ballot < vote->promised)
-        s_answer(self, vote, from);
+        s_answer_vote(self, vote, from);
     else
         vote->asker = from;
     return votes;
@@ -315,12 +315,12 @@ static bool s_vote(ballot_t *self, const ballot_now_t *now, size_t from, const s
 
 static bool s_on_want(ballot_t *self, const ballot_now_t *now, size_t from, const say_t *say)
 {
-    const vote_t *known = s_find(self, say->round);
+    const vote_t *known = s_find_vote(self, say->round);
     bool decided = known && known->decided, gone = !decided && say->round <= now->applied;
     if (decided)
-        s_tell(self, known, s_bit(from));
+        s_tell_decision(self, known, s_bit(from));
     if (gone) /* it was let go, as all had told that they have that round durably */
-        s_say(self, SAY_DECISION, s_bit(from), say->round);
+        s_say_to(self, SAY_DECISION, s_bit(from), say->round);
     if (decided || gone || !say->ballot) /* nothing to promise */
         return false;
     return s_vote(self, now, from, say);
@@ -338,12 +338,12 @@ static bool s_on_vote(ballot_t *self, const ballot_now_t *now, size_t from, cons
 {
     proposal_t *own = &self->proposal;
     if (say->round == own->round && own->phase != BALLOT_IDLE && say->promised > own->ballot)
-        s_give_up(self, now, say->promised);
+        s_give_up_proposal(self, now, say->promised);
     if (!s_is_answer(own, say))
         return false;
     if (own->phase == BALLOT_PROMISE && say->ballot > own->best.ballot) {
         own->best.ballot = say->ballot;
-        memcpy(own->best.taken, say->taken, s_values_bytes(self));
+        memcpy(own->best.included, say->included, s_values_bytes(self));
     }
     own->answers |= s_bit(from);
     own->firm |= say->muted ? 0 : s_bit(from);
@@ -358,7 +358,7 @@ static bool s_on_decision(ballot_t *self, const ballot_now_t *now, size_t from, 
     if (vote->decided)
         return false;
     vote->decided = true;
-    memcpy(vote->taken, say->taken, s_values_bytes(self));
+    memcpy(vote->included, say->included, s_values_bytes(self));
     self->leader = from;
     return true;
 }
@@ -394,10 +394,10 @@ bool ballot_go_on(ballot_t *self, const ballot_now_t *now)
         vote_t *vote = &self->log[i];
         if (vote->asker == SIZE_MAX || !s_is_stored(self, vote))
             continue;
-        s_answer(self, vote, vote->asker);
+        s_answer_vote(self, vote, vote->asker);
         vote->asker = SIZE_MAX;
     }
-    s_ask(self, now->us);
+    s_ask_votes(self, now->us);
     bool changed = s_judge(self, now);
     s_trim(self);
     return changed;
@@ -410,8 +410,8 @@ bool ballot_waits(const ballot_t *self)
 
 const uint64_t *ballot_decided(const ballot_t *self, uint64_t round)
 {
-    const vote_t *vote = s_find(self, round);
-    return vote && vote->decided ? vote->taken : NULL;
+    const vote_t *vote = s_find_vote(self, round);
+    return vote && vote->decided ? vote->included : NULL;
 }
 
 uint64_t ballot_last(const ballot_t *self)
@@ -452,7 +452,7 @@ void ballot_join(ballot_t *self, const ballot_t *peer)
         if (!vote || vote->decided)
             continue;
         vote->decided = true;
-        memcpy(vote->taken, from->taken, s_values_bytes(self));
+        memcpy(vote->included, from->included, s_values_bytes(self));
     }
     for (size_t i = 0; i < self->count; i++)
         self->log[i].asker = SIZE_MAX;

@@ -29,7 +29,8 @@
 /* A region's vote about one round: promised, accepted or learned. */
 typedef struct {
     uint64_t round, promised, ballot;
-    uint64_t taken[TOPOLOGY_REGIONS_MAX]; /* accepted or decided: last number of each stream that is in it */
+    uint64_t
+        included[TOPOLOGY_REGIONS_MAX]; /* accepted or decided: last number of each stream that is in it */
     bool decided;
     uint64_t changes; /* soft: what must be stored before it may be told */
     size_t asker;     /* soft: region that waits for it; SIZE_MAX: none */
@@ -46,9 +47,9 @@ typedef struct {
     /* SAY_WANT: that is proposed, 0: only asks; SAY_VOTE: in which it accepted, 0: nothing */
     uint64_t ballot;
     bool muted; /* SAY_VOTE: it may have lost what it promised */
-    /* with `taken`. SAY_WANT without asks for a promise; SAY_DECISION without: let go, as all had it */
+    /* with `included`. SAY_WANT without asks for a promise; SAY_DECISION without: let go, as all had it */
     bool whole;
-    uint64_t taken[TOPOLOGY_REGIONS_MAX];
+    uint64_t included[TOPOLOGY_REGIONS_MAX];
 } say_t;
 
 typedef enum { BALLOT_IDLE, BALLOT_PROMISE, BALLOT_ACCEPT } ballot_phase_t;

@@ -21,10 +21,10 @@
 
 static void s_fini(rounds_t *self, forward_t *forward)
 {
-    if (forward->kept.data)
-        version_release(self->replica, &forward->kept.data);
-    buf_destroy(&forward->kept.cursor);
-    free(forward->kept.checksums);
+    if (forward->delta.data)
+        version_release(self->replica, &forward->delta.data);
+    buf_destroy(&forward->delta.cursor);
+    free(forward->delta.checksums);
 }
 
 static void s_remove(rounds_t *self, size_t index)
@@ -55,9 +55,9 @@ static bool s_too_many(const rounds_t *self, size_t region)
 {
     uint64_t bytes = 0;
     for (size_t i = 0; i < self->forwards.count; i++)
-        if (self->forwards.items[i].region == region && self->forwards.items[i].kept.data)
-            bytes += buf_size(self->forwards.items[i].kept.data);
-    return bytes > self->base->spec.topology->job.sync.window_bytes || self->forwards.count > SHARD_KEPT_MAX;
+        if (self->forwards.items[i].region == region && self->forwards.items[i].delta.data)
+            bytes += buf_size(self->forwards.items[i].delta.data);
+    return bytes > self->base->spec.topology->job.sync.window_bytes || self->forwards.count > SHARD_QUEUE_MAX;
 }
 
 /* The oldest of that region: without it those that follow are of no use to who lacks it, but
@@ -77,17 +77,17 @@ void forward_add(rounds_t *self, const forward_t *forward)
     all->items[all->count++] = *forward;
 }
 
-void forward_keep(rounds_t *self, size_t origin, const incoming_t *incoming, buf_t *data)
+void forward_hold(rounds_t *self, size_t origin, const incoming_t *incoming, buf_t *data)
 {
     if (!self->base->rules.votes || !incoming->cursor)
         return;
     forward_t forward = {.region = origin,
                          .history = incoming->history,
-                         .follows_history = incoming->follows_history,
-                         .follows = incoming->follows,
-                         .kept = {.head = incoming->head, .mark = incoming->mark}};
-    forward.kept.data = buf_ref(data);
-    forward.kept.cursor = buf_ref(incoming->cursor);
+                         .parent_history = incoming->parent_history,
+                         .parent_number = incoming->parent_number,
+                         .delta = {.head = incoming->head, .point = incoming->point}};
+    forward.delta.data = buf_ref(data);
+    forward.delta.cursor = buf_ref(incoming->cursor);
     forward_add(self, &forward);
     while (s_too_many(self, origin))
         s_remove_oldest(self, origin);
@@ -96,7 +96,7 @@ void forward_keep(rounds_t *self, size_t origin, const incoming_t *incoming, buf
 void forward_trim(rounds_t *self)
 {
     for (size_t i = self->forwards.count; i-- > 0;)
-        if (!vote_lacked(self, self->forwards.items[i].region, self->forwards.items[i].kept.head.last))
+        if (!vote_lacked(self, self->forwards.items[i].region, self->forwards.items[i].delta.head.last))
             s_remove(self, i);
 }
 
@@ -117,7 +117,7 @@ static size_t s_whom(const rounds_t *self, size_t origin, uint64_t number)
     return other; /* who has come back knows of nobody */
 }
 
-static void s_ask(rounds_t *self, size_t origin, uint64_t number)
+static void s_ask_for(rounds_t *self, size_t origin, uint64_t number)
 {
     size_t whom = s_whom(self, origin, number);
     if (whom == SIZE_MAX)
@@ -163,7 +163,7 @@ void forward_advance(rounds_t *self)
     if (self->base->core.now_us < all->ask_us)
         return;
     all->ask_us = self->base->core.now_us + SILENCE_US;
-    s_ask(self, origin, decided[origin]);
+    s_ask_for(self, origin, decided[origin]);
 }
 
 int64_t forward_due(const rounds_t *self)
@@ -198,12 +198,12 @@ void rounds_give(rounds_t *self, const message_t *message)
     size_t given = 0;
     for (size_t i = 0; i < self->forwards.count && given < GIVEN_MAX; i++) {
         forward_t *forward = &self->forwards.items[i];
-        if (forward->region != origin || forward->kept.head.first < message->stream_fetch.from)
+        if (forward->region != origin || forward->delta.head.first < message->stream_fetch.from)
             continue;
         stream.history = forward->history;
-        stream.follows_history = forward->follows_history;
-        stream.follows = forward->follows;
-        stream_send_kept(self->stream, &forward->kept, &stream);
+        stream.parent_history = forward->parent_history;
+        stream.parent_number = forward->parent_number;
+        stream_send_queued(self->stream, &forward->delta, &stream);
         given++;
     }
 }

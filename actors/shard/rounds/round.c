@@ -29,7 +29,7 @@ static bool s_left(const rounds_t *self, size_t region)
 }
 
 /* No region is two rounds ahead of what is applied here; but for one that lost its disk behind its last
- * delta, and ends its line by one more: what is decided to be in the next round is taken, or that round
+ * delta, and ends its lineage by one more: what is decided to be in the next round is taken, or that round
  * would never be whole. */
 void round_bound(rounds_t *self)
 {
@@ -111,20 +111,21 @@ bool round_works(const rounds_t *self)
     return self->replica->pending_count || s_anybody(self, self->number + 1);
 }
 
-static bool s_counts(const rounds_t *self, const pending_t *pending, uint64_t number, const uint64_t *taken)
+static bool s_counts(const rounds_t *self, const pending_t *pending, uint64_t number,
+                     const uint64_t *included)
 {
-    return pending->head.last <= taken[pending->region] &&
+    return pending->head.last <= included[pending->region] &&
            self->replica->exchange->counts(&pending->head, number);
 }
 
 /* Adds what region r contributes. */
-static void s_add(rounds_t *self, size_t r, uint64_t number, const uint64_t *taken, blend_t *blend,
-                  uint64_t *samples)
+static void s_add_contributions(rounds_t *self, size_t r, uint64_t number, const uint64_t *included,
+                                blend_t *blend, uint64_t *samples)
 {
     bool first = true;
     for (size_t i = 0; i < self->replica->pending_count; i++) {
         const pending_t *pending = &self->replica->pending[i];
-        if (pending->region != r || !s_counts(self, pending, number, taken))
+        if (pending->region != r || !s_counts(self, pending, number, included))
             continue;
         *samples += pending->head.samples;
         if (!pending->data)
@@ -136,7 +137,7 @@ static void s_add(rounds_t *self, size_t r, uint64_t number, const uint64_t *tak
 }
 
 /* The mean of what is in the round, in the order of regions. Only regions that contribute data count. */
-static void s_blend(rounds_t *self, uint64_t number, const uint64_t *taken, blend_t *ret_blend,
+static void s_blend(rounds_t *self, uint64_t number, const uint64_t *included, blend_t *ret_blend,
                     uint64_t *ret_samples)
 {
     *ret_blend = (blend_t){.parts = self->replica->pending_parts,
@@ -144,16 +145,16 @@ static void s_blend(rounds_t *self, uint64_t number, const uint64_t *taken, blen
                            .sums = self->replica->sums};
     *ret_samples = 0;
     for (size_t r = 0; r < base_regions(self->base); r++)
-        s_add(self, r, number, taken, ret_blend, ret_samples);
+        s_add_contributions(self, r, number, included, ret_blend, ret_samples);
 }
 
 /* Drops contributions that were counted, and late models, whose samples are done all the same. */
-static void s_forget(rounds_t *self, uint64_t number, const uint64_t *taken)
+static void s_forget(rounds_t *self, uint64_t number, const uint64_t *included)
 {
     size_t kept = 0;
     for (size_t i = 0; i < self->replica->pending_count; i++) {
         pending_t *pending = &self->replica->pending[i];
-        bool counted = s_counts(self, pending, number, taken);
+        bool counted = s_counts(self, pending, number, included);
         if (!counted && !self->replica->exchange->is_late(&pending->head, number)) {
             self->replica->pending[kept++] = *pending;
             continue;
@@ -199,7 +200,7 @@ bool rounds_take(rounds_t *self, size_t origin, const incoming_t *delta)
         if (!pending.data)
             return false;
     }
-    forward_keep(self, origin, delta, pending.data);
+    forward_hold(self, origin, delta, pending.data);
     if (!rounds_late(self, &delta->head)) {
         pending_add(self->replica, &pending);
         return true;
@@ -211,16 +212,16 @@ bool rounds_take(rounds_t *self, size_t origin, const incoming_t *delta)
 }
 
 /* The contents of the next round; false when they are not known, or not all of them are here. */
-static bool s_taken(const rounds_t *self, uint64_t *ret_taken)
+static bool s_included(const rounds_t *self, uint64_t *ret_included)
 {
     if (!self->base->rules.votes) {
         for (size_t r = 0; r < base_regions(self->base); r++)
-            ret_taken[r] = self->number + 1;
+            ret_included[r] = self->number + 1;
         return s_anybody(self, self->number + 1) && rounds_lacks(self) == SIZE_MAX;
     }
     const uint64_t *decided = vote_decided(self, self->number + 1);
     for (size_t r = 0; decided && r < base_regions(self->base); r++) {
-        ret_taken[r] = decided[r];
+        ret_included[r] = decided[r];
         if (s_reached(self, r) < decided[r])
             return false;
     }
@@ -229,11 +230,11 @@ static bool s_taken(const rounds_t *self, uint64_t *ret_taken)
 
 bool rounds_apply(rounds_t *self)
 {
-    uint64_t number = self->number + 1, samples, taken[TOPOLOGY_REGIONS_MAX];
-    if (self->base->short_of_memory || s_travels(self) || !s_taken(self, taken))
+    uint64_t number = self->number + 1, samples, included[TOPOLOGY_REGIONS_MAX];
+    if (self->base->short_of_memory || s_travels(self) || !s_included(self, included))
         return false;
     blend_t blend;
-    s_blend(self, number, taken, &blend, &samples);
+    s_blend(self, number, included, &blend, &samples);
     bool some = blend.count > 0 && blend.divisor > 0;
     if (!self->replica->exchange->round(self->replica, some ? &blend : NULL))
         return false;
@@ -241,7 +242,7 @@ bool rounds_apply(rounds_t *self)
     round_bound(self);
     self->replica->version += some;
     self->replica->samples_applied += samples;
-    s_forget(self, number, taken);
+    s_forget(self, number, included);
     if (self->base->rules.votes)
         base_tell_soon(self->base); /* others wait to hear that it is durable */
     base_changed(self->base);

@@ -20,8 +20,8 @@
 /* Another region's contribution, kept for those who lack it; as receivers see it. */
 typedef struct {
     size_t region;
-    uint64_t history, follows_history, follows;
-    kept_t kept;
+    uint64_t history, parent_history, parent_number;
+    queued_t delta;
 } forward_t;
 
 typedef struct {
@@ -47,7 +47,7 @@ typedef struct {
     ballot_t ballot;
     bool works; /* soft: the next round is wanted and not decided */
     /* soft: other regions should be asked where they stand; the room above does, and says false */
-    bool wants_stands;
+    bool wants_peer_status;
     uint64_t *have;              /* soft: (regions, regions) who has whose stream durably, up to where */
     int64_t enough_us, ready_us; /* soft: since when a share of quorum is there; when it may be proposed */
     forwards_t forwards;
@@ -131,7 +131,7 @@ bool vote_lacked(const rounds_t *self, size_t origin, uint64_t number);
 void forward_init(rounds_t *self);
 void forward_fini(rounds_t *self);
 void forward_add(rounds_t *self, const forward_t *forward); /* moves its buffers in */
-void forward_keep(rounds_t *self, size_t origin, const incoming_t *incoming, buf_t *data);
+void forward_hold(rounds_t *self, size_t origin, const incoming_t *incoming, buf_t *data);
 void forward_trim(rounds_t *self);    /* what nobody lacks any more goes */
 void forward_drop(rounds_t *self);    /* all of it */
 void forward_advance(rounds_t *self); /* asks for what a decided round needs */

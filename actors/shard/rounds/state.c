@@ -14,8 +14,8 @@ static void s_pack_votes(const rounds_t *self, message_t *message)
 {
     const ballot_t *ballot = &self->ballot;
     size_t regions = base_regions(self->base);
-    uint64_t *taken = calloc(ballot->count * regions + 1, sizeof *taken);
-    CHECK(taken);
+    uint64_t *included = calloc(ballot->count * regions + 1, sizeof *included);
+    CHECK(included);
     shard_state_votes_t *rows = message_set_rows(&message->shard_state.votes, ballot->count);
     for (size_t i = 0; i < ballot->count; i++) {
         const vote_t *vote = &ballot->log[i];
@@ -23,10 +23,10 @@ static void s_pack_votes(const rounds_t *self, message_t *message)
                                         .promised = vote->promised,
                                         .ballot = vote->ballot,
                                         .decided = vote->decided};
-        memcpy(taken + i * regions, vote->taken, regions * sizeof *taken);
+        memcpy(included + i * regions, vote->included, regions * sizeof *included);
     }
-    message_set_u64s(&message->shard_state.votes_taken, taken, ballot->count * regions);
-    free(taken);
+    message_set_u64s(&message->shard_state.votes_taken, included, ballot->count * regions);
+    free(included);
 }
 
 static void s_pack_forwards(const rounds_t *self, message_t *message)
@@ -34,7 +34,7 @@ static void s_pack_forwards(const rounds_t *self, message_t *message)
     shard_state_relays_t *rows = message_set_rows(&message->shard_state.relays, self->forwards.count);
     for (size_t i = 0; i < self->forwards.count; i++) {
         const forward_t *forward = &self->forwards.items[i];
-        const delta_head_t *head = &forward->kept.head;
+        const delta_head_t *head = &forward->delta.head;
         rows[i] = (shard_state_relays_t){.region = forward->region,
                                          .number = head->last,
                                          .kind = (uint64_t)head->kind,
@@ -42,8 +42,8 @@ static void s_pack_forwards(const rounds_t *self, message_t *message)
                                          .samples = head->samples,
                                          .final = head->final,
                                          .history = forward->history,
-                                         .follows_history = forward->follows_history,
-                                         .follows = forward->follows};
+                                         .parent_history = forward->parent_history,
+                                         .parent_number = forward->parent_number};
     }
 }
 
@@ -61,11 +61,11 @@ bool rounds_values(const rounds_t *self, snapshot_t *snapshot, err_t *err)
     bool added = true;
     for (size_t i = 0; i < self->forwards.count && added; i++) {
         const forward_t *forward = &self->forwards.items[i];
-        uint64_t number = forward->kept.head.last;
+        uint64_t number = forward->delta.head.last;
         stored_region_key(name, "relay", forward->region, number);
-        added = stored_add(snapshot, name, forward->kept.data, err);
+        added = stored_add(snapshot, name, forward->delta.data, err);
         stored_region_key(name, "relay_cursor", forward->region, number);
-        added = added && stored_add(snapshot, name, forward->kept.cursor, err);
+        added = added && stored_add(snapshot, name, forward->delta.cursor, err);
     }
     return added;
 }
@@ -75,8 +75,8 @@ bool rounds_values(const rounds_t *self, snapshot_t *snapshot, err_t *err)
 static err_code_t s_load_votes(rounds_t *self, const message_t *message, err_t *err)
 {
     size_t regions = base_regions(self->base), count = message->shard_state.votes.count;
-    const wire_u64s_t *taken = &message->shard_state.votes_taken;
-    if (taken->count != count * regions || count > 2 * SHARD_KEPT_MAX)
+    const wire_u64s_t *included = &message->shard_state.votes_taken;
+    if (included->count != count * regions || count > 2 * SHARD_QUEUE_MAX)
         return err_set(err, ERR_MALFORMED, "state: votes");
     for (size_t i = 0; i < count; i++) {
         const shard_state_votes_t *row = &message->shard_state.votes.items[i];
@@ -87,7 +87,7 @@ static err_code_t s_load_votes(rounds_t *self, const message_t *message, err_t *
                        .asker = SIZE_MAX};
         if (vote.round == 0 || vote.ballot > vote.promised)
             return err_set(err, ERR_MALFORMED, "state: votes");
-        memcpy(vote.taken, taken->items + i * regions, regions * sizeof *vote.taken);
+        memcpy(vote.included, included->items + i * regions, regions * sizeof *vote.included);
         ballot_add(&self->ballot, &vote);
     }
     return ERR_OK;
@@ -99,26 +99,26 @@ static err_code_t s_load_forward(rounds_t *self, const shard_state_relays_t *row
     stored_name_t name;
     forward_t forward = {.region = (size_t)row->region,
                          .history = row->history,
-                         .follows_history = row->follows_history,
-                         .follows = row->follows,
-                         .kept = {.head = {.first = row->number,
-                                           .last = row->number,
-                                           .steps = row->steps,
-                                           .samples = row->samples,
-                                           .final = row->final},
-                                  .mark = self->base->gate.number}}; /* at least the one it was cut with */
-    if (!stored_head(&forward.kept.head, row->kind) || row->region >= base_regions(self->base))
+                         .parent_history = row->parent_history,
+                         .parent_number = row->parent_number,
+                         .delta = {.head = {.first = row->number,
+                                            .last = row->number,
+                                            .steps = row->steps,
+                                            .samples = row->samples,
+                                            .final = row->final},
+                                   .point = self->base->gate.number}}; /* at least the one it was cut with */
+    if (!stored_head(&forward.delta.head, row->kind) || row->region >= base_regions(self->base))
         return err_set(err, ERR_MALFORMED, "state: relays");
     stored_region_key(name, "relay_cursor", row->region, row->number);
     buf_t *cursor = snapshot_peek(snapshot, name);
     if (!cursor || buf_size(cursor) % sizeof(range_t))
         return err_set(err, ERR_MALFORMED, "the snapshot has no %s", name);
     stored_region_key(name, "relay", row->region, row->number);
-    err_code_t code = stored_tensor(self->base, snapshot, name, forward.kept.head.kind != DELTA_NOTHING,
-                                    &forward.kept.data, err);
+    err_code_t code = stored_tensor(self->base, snapshot, name, forward.delta.head.kind != DELTA_NOTHING,
+                                    &forward.delta.data, err);
     if (code)
         return code;
-    forward.kept.cursor = buf_ref(cursor);
+    forward.delta.cursor = buf_ref(cursor);
     forward_add(self, &forward);
     return ERR_OK;
 }
@@ -148,5 +148,5 @@ err_code_t rounds_load(rounds_t *self, const message_t *message, const snapshot_
 void rounds_reopen(rounds_t *self)
 {
     for (size_t i = 0; i < self->forwards.count; i++)
-        self->forwards.items[i].kept.head.final = false;
+        self->forwards.items[i].delta.head.final = false;
 }

@@ -24,7 +24,7 @@ static uint64_t s_bit(size_t region)
     return UINT64_C(1) << region;
 }
 
-static size_t s_count(uint64_t set)
+static size_t s_count_bits(uint64_t set)
 {
     return (size_t)__builtin_popcountll(set);
 }
@@ -39,26 +39,26 @@ bool rounds_wants_snapshot(const rounds_t *self)
 static void s_set_want(const rounds_t *self, message_t *message, const say_t *say)
 {
     message->vote_want.ballot = say->ballot;
-    message_set_u64s(&message->vote_want.taken, say->taken, say->whole ? base_regions(self->base) : 0);
+    message_set_u64s(&message->vote_want.included, say->included, say->whole ? base_regions(self->base) : 0);
     message->vote_want.settled = self->ballot.settled[self->base->spec.region_index];
-    message->vote_want.mark = self->base->gate.number;
+    message->vote_want.point = self->base->gate.number;
 }
 
 static void s_set_vote(const rounds_t *self, message_t *message, const say_t *say)
 {
     message->vote.promised = say->promised;
     message->vote.ballot = say->ballot;
-    message_set_u64s(&message->vote.taken, say->taken, say->whole ? base_regions(self->base) : 0);
+    message_set_u64s(&message->vote.included, say->included, say->whole ? base_regions(self->base) : 0);
     message->vote.settled = self->ballot.settled[self->base->spec.region_index];
-    message->vote.mark = self->base->gate.number;
+    message->vote.point = self->base->gate.number;
     message->vote.muted = say->muted;
 }
 
 static void s_set_decision(const rounds_t *self, message_t *message, const say_t *say)
 {
-    message_set_u64s(&message->decision.taken, say->taken, say->whole ? base_regions(self->base) : 0);
+    message_set_u64s(&message->decision.included, say->included, say->whole ? base_regions(self->base) : 0);
     message->decision.settled = self->ballot.settled[self->base->spec.region_index];
-    message->decision.mark = self->base->gate.number;
+    message->decision.point = self->base->gate.number;
 }
 
 static const struct {
@@ -70,7 +70,7 @@ static const struct {
     [SAY_DECISION] = {KIND_decision, s_set_decision},
 };
 
-static void s_say(rounds_t *self, const say_t *say)
+static void s_say_message(rounds_t *self, const say_t *say)
 {
     for (size_t r = 0; r < base_regions(self->base); r++) {
         if (r == self->base->spec.region_index || !(say->to & s_bit(r)))
@@ -91,7 +91,7 @@ static void s_settle(rounds_t *self, bool changed)
         base_changed(self->base);
     round_bound(self);
     while (ballot_take(&self->ballot, &say))
-        s_say(self, &say);
+        s_say_message(self, &say);
 }
 
 /* -- who has what */
@@ -119,9 +119,9 @@ static bool s_update_own(rounds_t *self)
 static void s_say_have(rounds_t *self, say_kind_t kind, uint64_t to)
 {
     say_t say = {.kind = kind, .to = to, .round = self->ballot.proposal.round, .whole = true};
-    memcpy(say.taken, s_row(self, self->base->spec.region_index),
-           base_regions(self->base) * sizeof *say.taken);
-    s_say(self, &say);
+    memcpy(say.included, s_row(self, self->base->spec.region_index),
+           base_regions(self->base) * sizeof *say.included);
+    s_say_message(self, &say);
 }
 
 static void s_tell_own(rounds_t *self, uint64_t regions)
@@ -158,13 +158,13 @@ static uint64_t s_group(const rounds_t *self)
 }
 
 /* The positions that all of a group have. */
-static void s_common(const rounds_t *self, uint64_t group, uint64_t *ret_taken)
+static void s_common(const rounds_t *self, uint64_t group, uint64_t *ret_included)
 {
     for (size_t r = 0; r < base_regions(self->base); r++) {
-        ret_taken[r] = UINT64_MAX;
+        ret_included[r] = UINT64_MAX;
         for (size_t p = 0; p < base_regions(self->base); p++)
-            if ((group & s_bit(p)) && s_row(self, p)[r] < ret_taken[r])
-                ret_taken[r] = s_row(self, p)[r];
+            if ((group & s_bit(p)) && s_row(self, p)[r] < ret_included[r])
+                ret_included[r] = s_row(self, p)[r];
     }
 }
 
@@ -182,7 +182,7 @@ static ballot_now_t s_now(const rounds_t *self, uint64_t *value)
 
 static bool s_enough(const rounds_t *self, uint64_t present)
 {
-    double share = (double)s_count(present) / (double)base_regions(self->base);
+    double share = (double)s_count_bits(present) / (double)base_regions(self->base);
     return share + 1e-9 >= self->base->spec.topology->job.sync.quorum;
 }
 
@@ -227,7 +227,7 @@ void vote_advance(rounds_t *self)
     if (!ballot_repeat(&self->ballot, now_us))
         return;
     if (self->ballot.muted == BALLOT_MUTED)
-        self->wants_stands = true;
+        self->wants_peer_status = true;
     if (self->ballot.proposal.phase == BALLOT_IDLE)
         s_tell_own(self, UINT64_MAX); /* perhaps others have decided it */
     s_settle(self, false);
@@ -255,9 +255,9 @@ static bool s_from_shard(rounds_t *self, const message_t *message, size_t *ret_r
 
 /* The fields that all three kinds of messages have. */
 typedef struct {
-    uint64_t settled, mark;
-    const wire_u64s_t *taken;
-    bool has; /* `taken` is what it has, and nothing of a ballot */
+    uint64_t settled, point;
+    const wire_u64s_t *included;
+    bool has; /* `included` is what it has, and nothing of a ballot */
 } vote_head_t;
 
 static vote_head_t s_head(const message_t *message)
@@ -265,17 +265,18 @@ static vote_head_t s_head(const message_t *message)
     const vote_want_t_ *want = &message->vote_want;
     const vote_t_ *vote = &message->vote;
     if (message->kind == KIND_vote_want)
-        return (vote_head_t){want->settled, want->mark, &want->taken, !want->ballot};
+        return (vote_head_t){want->settled, want->point, &want->included, !want->ballot};
     if (message->kind == KIND_vote)
-        return (vote_head_t){vote->settled, vote->mark, &vote->taken, !vote->promised};
-    return (vote_head_t){message->decision.settled, message->decision.mark, &message->decision.taken, false};
+        return (vote_head_t){vote->settled, vote->point, &vote->included, !vote->promised};
+    return (vote_head_t){message->decision.settled, message->decision.point, &message->decision.included,
+                         false};
 }
 
-static void s_on_have(rounds_t *self, const wire_u64s_t *taken, size_t region)
+static void s_on_have(rounds_t *self, const wire_u64s_t *included, size_t region)
 {
     uint64_t *row = s_row(self, region);
-    for (size_t r = 0; taken->count == base_regions(self->base) && r < taken->count; r++)
-        row[r] = taken->items[r] > row[r] ? taken->items[r] : row[r];
+    for (size_t r = 0; included->count == base_regions(self->base) && r < included->count; r++)
+        row[r] = included->items[r] > row[r] ? included->items[r] : row[r];
 }
 
 /* A region without a proposal of its own answers, or nobody would hear what it has. */
@@ -299,21 +300,21 @@ static say_t s_said(const rounds_t *self, const message_t *message, const vote_h
         say.ballot = message->vote.ballot;
         say.muted = message->vote.muted;
     }
-    say.whole = head->taken->count == base_regions(self->base);
+    say.whole = head->included->count == base_regions(self->base);
     if (say.whole)
-        memcpy(say.taken, head->taken->items, head->taken->count * sizeof *say.taken);
+        memcpy(say.included, head->included->items, head->included->count * sizeof *say.included);
     return say;
 }
 
 /* Votes from behind a common point are heard behind it, or a restored shard might know of votes that others
  * no longer know; all of them are said again. Votes from before a shard's death may be what it has lost. */
-static bool s_is_heard(rounds_t *self, const message_t *message, uint64_t mark, size_t region)
+static bool s_is_heard(rounds_t *self, const message_t *message, uint64_t point, size_t region)
 {
-    gate_seen(&self->base->gate, mark, self->base->core.now_us);
+    gate_seen(&self->base->gate, point, self->base->core.now_us);
     origin_t *origin = &self->stream->origins[region];
     bool outlived = message->incarnation < origin->vote_incarnation ||
                     !stream_may_speak(self->stream, &origin->shard, message->incarnation);
-    if (outlived || !gate_lets(&self->base->gate, mark))
+    if (outlived || !gate_lets(&self->base->gate, point))
         return false;
     origin->vote_incarnation = message->incarnation;
     stream_spoke(self->stream, &origin->shard, message->incarnation);
@@ -323,17 +324,17 @@ static bool s_is_heard(rounds_t *self, const message_t *message, uint64_t mark, 
 /* An older state than this shard had was gone on from. */
 static bool s_is_gone(const rounds_t *self, const message_t *message)
 {
-    bool let_go = message->kind == KIND_decision && message->decision.taken.count == 0;
+    bool let_go = message->kind == KIND_decision && message->decision.included.count == 0;
     bool lacks = message->number == self->number + 1 && !vote_decided(self, message->number);
     return let_go && lacks;
 }
 
-static void s_take(rounds_t *self, const message_t *message, const vote_head_t *head, size_t region)
+static void s_take_vote(rounds_t *self, const message_t *message, const vote_head_t *head, size_t region)
 {
     ballot_t *ballot = &self->ballot;
     ballot_settle(ballot, region, head->settled); /* less, once it has taken another region's state */
     if (head->has)
-        s_on_have(self, head->taken, region);
+        s_on_have(self, head->included, region);
     if (head->has && message->kind == KIND_vote_want && !ballot_decided(ballot, message->number))
         s_answer_have(self, region);
     uint64_t value[TOPOLOGY_REGIONS_MAX];
@@ -347,15 +348,15 @@ bool rounds_message(rounds_t *self, const message_t *message)
     size_t region;
     vote_head_t head = s_head(message);
     if (!self->base->rules.votes || !s_from_shard(self, message, &region) ||
-        !s_is_heard(self, message, head.mark, region))
+        !s_is_heard(self, message, head.point, region))
         return false;
-    if (message->number == 0 || message->number > self->number + SHARD_KEPT_MAX) {
+    if (message->number == 0 || message->number > self->number + SHARD_QUEUE_MAX) {
         self->base->counts.refusals++;
         core_refuse(&self->base->core, message, ERR_LIMIT, "a round that cannot be near");
         return false;
     }
     bool gone = s_is_gone(self, message);
-    s_take(self, message, &head, region);
+    s_take_vote(self, message, &head, region);
     return gone;
 }
 
@@ -419,7 +420,7 @@ void rounds_join(rounds_t *self, const rounds_t *peer)
     self->number = peer->number;
     ballot_join(&self->ballot, &peer->ballot);
     self->works = false;
-    forward_drop(self); /* of lines that may not go on */
+    forward_drop(self); /* of lineages that may not go on */
     round_bound(self);
 }
 

@@ -56,8 +56,8 @@ static uint64_t s_meant(const stream_t *self)
 static bool s_window_full(const stream_t *self)
 {
     uint64_t window = self->base->spec.topology->job.sync.window_bytes;
-    return self->queue_count >= SHARD_KEPT_MAX ||
-           (self->queue_count && self->kept_bytes - s_meant(self) >= window);
+    return self->queue_count >= SHARD_QUEUE_MAX ||
+           (self->queue_count && self->queue_bytes - s_meant(self) >= window);
 }
 
 /* The number that every destination that is waited for has taken. */
@@ -79,11 +79,11 @@ bool stream_limited(const stream_t *self)
 /* -- cutting ----------------------------------------------------------------------------------------------
  */
 
-kept_t *stream_queue_add(stream_t *self, const kept_t *kept)
+queued_t *stream_queue_add(stream_t *self, const queued_t *queued)
 {
     self->queue = grow(self->queue, self->queue_count, &self->queue_capacity, sizeof *self->queue);
-    self->queue[self->queue_count] = *kept;
-    self->kept_bytes += kept->data ? buf_size(kept->data) : 0;
+    self->queue[self->queue_count] = *queued;
+    self->queue_bytes += queued->data ? buf_size(queued->data) : 0;
     return &self->queue[self->queue_count++];
 }
 
@@ -98,7 +98,7 @@ static buf_t *s_cursor(const stream_t *self)
 /* How far this shard has taken every region's stream, for those who compensate; NULL: nobody does. */
 static buf_t *s_seen(const stream_t *self)
 {
-    if (!self->replica->drift.on)
+    if (!self->replica->compensation.on)
         return NULL;
     position_t items[TOPOLOGY_REGIONS_MAX];
     size_t count = base_regions(self->base);
@@ -137,14 +137,14 @@ static void s_make(stream_t *self, bool final, bool whole)
     buf_t *data = encoded.data;
     exchange->made(self->replica, &encoded);
     FAILPOINT(shard_delta_encoded);
-    kept_t kept = {
+    queued_t queued = {
         .head = {.first = self->open_first,
                  .last = self->cut,
                  .kind = data ? self->terms.kind : DELTA_NOTHING,
                  .steps = self->replica->open_steps,
                  .samples = self->replica->open_samples,
                  .final = final},
-        .mark = self->base->gate.number,
+        .point = self->base->gate.number,
         .data = data,
         .encoding = encoded.encoding,
         .cursor = s_cursor(self),
@@ -153,11 +153,11 @@ static void s_make(stream_t *self, bool final, bool whole)
     self->open_first = self->cut + 1;
     self->replica->open_steps = 0;
     self->replica->open_samples = 0;
-    stream_queue_add(self, &kept);
+    stream_queue_add(self, &queued);
     position_t at = stream_position(self);
-    drift_keep(self->replica, &at);
+    compensation_note(self->replica, &at);
     if (self->terms.hands)
-        s_hand(self, &kept.head, encoded.view);
+        s_hand(self, &queued.head, encoded.view);
     buf_destroy(&encoded.view);
     FAILPOINT(shard_delta_cut);
 }
@@ -212,20 +212,20 @@ void stream_catch_up(stream_t *self, uint64_t round)
     }
 }
 
-static void s_kept_fini(stream_t *self, kept_t *kept)
+static void s_queued_fini(stream_t *self, queued_t *queued)
 {
-    self->kept_bytes -= kept->data ? buf_size(kept->data) : 0;
-    if (kept->data)
-        version_release(self->replica, &kept->data);
-    buf_destroy(&kept->cursor);
-    buf_destroy(&kept->seen);
-    free(kept->checksums);
+    self->queue_bytes -= queued->data ? buf_size(queued->data) : 0;
+    if (queued->data)
+        version_release(self->replica, &queued->data);
+    buf_destroy(&queued->cursor);
+    buf_destroy(&queued->seen);
+    free(queued->checksums);
 }
 
 void stream_forget(stream_t *self)
 {
     while (self->queue_count)
-        s_kept_fini(self, &self->queue[--self->queue_count]);
+        s_queued_fini(self, &self->queue[--self->queue_count]);
 }
 
 /* A round ends with every `every` steps; merged rounds are still open. When automatic it ends earlier if
@@ -278,105 +278,105 @@ bool stream_close(stream_t *self)
 /* -- sending ----------------------------------------------------------------------------------------------
  */
 
-static uint64_t s_chunk_count(const stream_t *self, const kept_t *kept)
+static uint64_t s_chunk_count(const stream_t *self, const queued_t *queued)
 {
-    size_t size = kept->data ? buf_size(kept->data) : 0;
+    size_t size = queued->data ? buf_size(queued->data) : 0;
     return size ? (size + self->base->spec.chunk_bytes - 1) / self->base->spec.chunk_bytes : 1;
 }
 
-static slice_t s_chunk(const stream_t *self, const kept_t *kept, uint64_t chunk)
+static slice_t s_chunk(const stream_t *self, const queued_t *queued, uint64_t chunk)
 {
-    if (!kept->data)
+    if (!queued->data)
         return (slice_t){0};
-    size_t offset = (size_t)chunk * self->base->spec.chunk_bytes, left = buf_size(kept->data) - offset;
-    return slice_of(kept->data, offset,
+    size_t offset = (size_t)chunk * self->base->spec.chunk_bytes, left = buf_size(queued->data) - offset;
+    return slice_of(queued->data, offset,
                     left < self->base->spec.chunk_bytes ? left : self->base->spec.chunk_bytes);
 }
 
-static void s_checksums(const stream_t *self, kept_t *kept)
+static void s_checksums(const stream_t *self, queued_t *queued)
 {
-    if (kept->checksums)
+    if (queued->checksums)
         return;
-    uint64_t count = s_chunk_count(self, kept);
-    kept->checksums = calloc(count, sizeof *kept->checksums);
-    CHECK(kept->checksums);
+    uint64_t count = s_chunk_count(self, queued);
+    queued->checksums = calloc(count, sizeof *queued->checksums);
+    CHECK(queued->checksums);
     for (uint64_t i = 0; i < count; i++) {
-        slice_t data = s_chunk(self, kept, i);
-        kept->checksums[i] = hash_checksum(slice_peek(&data), data.buf ? data.size_bytes : 0);
+        slice_t data = s_chunk(self, queued, i);
+        queued->checksums[i] = hash_checksum(slice_peek(&data), data.buf ? data.size_bytes : 0);
         slice_fini(&data);
     }
 }
 
-static void s_set_cursor(wire_ranges_t *field, const kept_t *kept)
+static void s_set_cursor(wire_ranges_t *field, const queued_t *queued)
 {
-    ranges_t view = {.items = buf_data(kept->cursor), .count = buf_size(kept->cursor) / sizeof(range_t)};
+    ranges_t view = {.items = buf_data(queued->cursor), .count = buf_size(queued->cursor) / sizeof(range_t)};
     message_set_ranges(field, &view);
 }
 
-static void s_set_seen(message_t *message, const kept_t *kept)
+static void s_set_seen(message_t *message, const queued_t *queued)
 {
-    const position_t *seen = kept->seen ? buf_peek(kept->seen) : NULL;
-    size_t count = kept->seen ? buf_size(kept->seen) / sizeof *seen : 0;
+    const position_t *seen = queued->seen ? buf_peek(queued->seen) : NULL;
+    size_t count = queued->seen ? buf_size(queued->seen) / sizeof *seen : 0;
     delta_seen_t *rows = message_set_rows(&message->delta.seen, count);
     for (size_t r = 0; r < count; r++)
         rows[r] = (delta_seen_t){seen[r].history, seen[r].number};
 }
 
-static void s_send_chunk(stream_t *self, const kept_t *kept, uint64_t chunk, const delivery_t *stream)
+static void s_send_chunk(stream_t *self, const queued_t *queued, uint64_t chunk, const delivery_t *stream)
 {
     message_t *message = core_message(&self->base->core, KIND_delta, stream->to);
-    message->number = kept->head.last;
+    message->number = queued->head.last;
     message_set_name(message->delta.origin, self->base->spec.topology->regions[stream->origin].name);
     message->delta.shard = self->base->spec.shard_index;
     message->delta.history = stream->history;
-    message->delta.first = kept->head.first;
-    message->delta.last = kept->head.last;
-    message->delta.kind = (uint64_t)kept->head.kind;
-    message->delta.steps = kept->head.steps;
-    message->delta.samples = kept->head.samples;
-    message->delta.final = kept->head.final;
-    message->delta.mark = kept->mark;
+    message->delta.first = queued->head.first;
+    message->delta.last = queued->head.last;
+    message->delta.kind = (uint64_t)queued->head.kind;
+    message->delta.steps = queued->head.steps;
+    message->delta.samples = queued->head.samples;
+    message->delta.final = queued->head.final;
+    message->delta.point = queued->point;
     message->delta.stable = stream->stable;
-    message->delta.follows_history = stream->follows_history;
-    message->delta.follows = stream->follows;
-    message->delta.encoding = kept->encoding;
+    message->delta.parent_history = stream->parent_history;
+    message->delta.parent_number = stream->parent_number;
+    message->delta.encoding = queued->encoding;
     message->delta.layout = self->base->spec.layout;
     message->delta.elements = self->base->spec.elements;
     message->delta.chunk = chunk;
-    message->delta.chunk_count = s_chunk_count(self, kept);
+    message->delta.chunk_count = s_chunk_count(self, queued);
     message->delta.offset = chunk * self->base->spec.chunk_bytes;
-    message->delta.total = kept->data ? buf_size(kept->data) : 0;
-    message->delta.checksum = kept->checksums[chunk];
+    message->delta.total = queued->data ? buf_size(queued->data) : 0;
+    message->delta.checksum = queued->checksums[chunk];
     if (chunk == 0) {
-        s_set_cursor(&message->delta.cursor, kept);
-        s_set_seen(message, kept);
+        s_set_cursor(&message->delta.cursor, queued);
+        s_set_seen(message, queued);
     }
-    message->data = s_chunk(self, kept, chunk);
+    message->data = s_chunk(self, queued, chunk);
     core_send(&self->base->core, &message);
 }
 
-void stream_send_kept(stream_t *self, kept_t *kept, const delivery_t *stream)
+void stream_send_queued(stream_t *self, queued_t *queued, const delivery_t *stream)
 {
-    s_checksums(self, kept);
+    s_checksums(self, queued);
     FAILPOINT(shard_delta_before_send);
-    uint64_t count = s_chunk_count(self, kept);
+    uint64_t count = s_chunk_count(self, queued);
     for (uint64_t chunk = 0; chunk < count; chunk++)
-        s_send_chunk(self, kept, chunk, stream);
+        s_send_chunk(self, queued, chunk, stream);
 }
 
 void stream_send(stream_t *self, uint64_t from, uint64_t to)
 {
     delivery_t stream = {.origin = self->base->spec.region_index,
                          .history = self->history,
-                         .follows_history = self->follows_history,
-                         .follows = self->follows,
+                         .parent_history = self->parent_history,
+                         .parent_number = self->parent_number,
                          .stable = stream_stable(self)};
     message_set_name(stream.to, self->base->synchronizer);
     for (size_t i = 0; i < self->queue_count; i++) {
-        kept_t *kept = &self->queue[i];
-        if (kept->head.last < from || kept->head.last > to)
+        queued_t *queued = &self->queue[i];
+        if (queued->head.last < from || queued->head.last > to)
             continue;
-        stream_send_kept(self, kept, &stream);
+        stream_send_queued(self, queued, &stream);
     }
 }
 
@@ -403,8 +403,8 @@ void stream_head(stream_t *self)
     message->stream_head.history = self->history;
     message->stream_head.oldest = stream_oldest(self);
     message->stream_head.last = last;
-    message->stream_head.follows_history = self->follows_history;
-    message->stream_head.follows = self->follows;
+    message->stream_head.parent_history = self->parent_history;
+    message->stream_head.parent_number = self->parent_number;
     core_send(&self->base->core, &message);
 }
 
@@ -418,7 +418,7 @@ void stream_release(stream_t *self)
     size_t gone = 0;
     bool holds = stream_holds(self) || gate_holds(&self->base->gate);
     while (!holds && gone < self->queue_count && self->queue[gone].head.last <= stable)
-        s_kept_fini(self, &self->queue[gone++]);
+        s_queued_fini(self, &self->queue[gone++]);
     self->queue_count -= gone;
     if (gone) {
         memmove(self->queue, self->queue + gone, self->queue_count * sizeof *self->queue);
@@ -445,7 +445,7 @@ static bool s_from_synchronizer(stream_t *self, const message_t *message)
     return true;
 }
 
-/* It has said something of the line that there is: whoever is older has been replaced. */
+/* It has said something of the lineage that there is: whoever is older has been replaced. */
 static void s_hear_synchronizer(stream_t *self, const message_t *message)
 {
     uint64_t *incarnation = &self->origins[self->base->spec.region_index].incarnation;
@@ -466,7 +466,7 @@ static void s_away(stream_t *self, size_t region, bool away)
 /* The destination has taken another region's state: it stands where that one stood. */
 static void s_reset(stream_t *self, size_t region, const message_t *message)
 {
-    self->destination_entry[region] = message->stream.entry;
+    self->destination_generation[region] = message->stream.generation;
     self->destination_hold_us[region] = 0;
     self->destination_taken[region] = s_most(message->stream.applied, message->stream.durable);
     self->destination_durable[region] = message->stream.durable;
@@ -474,12 +474,12 @@ static void s_reset(stream_t *self, size_t region, const message_t *message)
     stream_release(self);
 }
 
-/* Nobody can have what has not been sent, and no entry is of an incarnation that there cannot have been. */
+/* Nobody can have what has not been sent, and no generation is one that there cannot have been. */
 static err_code_t s_possible(const stream_t *self, const message_t *message)
 {
     if (s_most(message->stream.applied, message->stream.durable) > stream_sendable(self))
         return ERR_NUMBER;
-    return incarnation_is_possible(message->stream.entry) ? ERR_OK : ERR_LIMIT;
+    return incarnation_is_possible(message->stream.generation) ? ERR_OK : ERR_LIMIT;
 }
 
 static stream_news_t s_refuse(stream_t *self, const message_t *message, err_code_t code)
@@ -488,12 +488,11 @@ static stream_news_t s_refuse(stream_t *self, const message_t *message, err_code
         return STREAM_ROLLED_BACK;
     self->base->counts.refusals += code == ERR_LIMIT;
     core_refuse(&self->base->core, message, ERR_LIMIT,
-                code == ERR_NUMBER ? "no such delta was sent"
-                                   : "an entry in an incarnation that there cannot have been");
+                code == ERR_NUMBER ? "no such delta was sent" : "a generation that there cannot have been");
     return STREAM_NOTHING;
 }
 
-static void s_advance(stream_t *self, size_t region, const message_t *message)
+static void s_advance_destination(stream_t *self, size_t region, const message_t *message)
 {
     /* While a common point is made nothing more counts as durable elsewhere: the next
      * head has it said again. */
@@ -522,10 +521,10 @@ stream_news_t stream_message(stream_t *self, const message_t *message, size_t *r
         return s_refuse(self, message, code);
     s_hear_synchronizer(self, message);
     s_away(self, region, message->stream.away);
-    if (message->stream.entry < self->destination_entry[region])
+    if (message->stream.generation < self->destination_generation[region])
         return STREAM_NOTHING;
-    if (message->stream.entry == self->destination_entry[region]) {
-        s_advance(self, region, message);
+    if (message->stream.generation == self->destination_generation[region]) {
+        s_advance_destination(self, region, message);
         return STREAM_NOTHING;
     }
     if (gate_holds(&self->base->gate))

@@ -40,7 +40,7 @@ void stream_ack(stream_t *self, size_t origin, err_code_t code)
     ack->delta_ack.applied = from->taken;
     ack->delta_ack.durable = s_goes_on(self) && !from->final ? from->taken : from->durable;
     ack->delta_ack.code = (uint64_t)code;
-    ack->delta_ack.entry = self->entry_number;
+    ack->delta_ack.generation = self->generation;
     core_send(&self->base->core, &ack);
 }
 
@@ -55,7 +55,7 @@ void incoming_drop(incoming_t *self)
     *self = (incoming_t){0};
 }
 
-static incoming_t *s_find(origin_t *origin, uint64_t first)
+static incoming_t *s_find_incoming(origin_t *origin, uint64_t first)
 {
     for (size_t i = 0; i < SHARD_INCOMING_MAX; i++)
         if (origin->incoming[i].used && origin->incoming[i].head.first == first)
@@ -144,7 +144,7 @@ static void s_mark(incoming_t *incoming, err_code_t code)
 static incoming_t *s_stage(stream_t *self, size_t index, const message_t *message)
 {
     origin_t *origin = &self->origins[index];
-    incoming_t *incoming = s_find(origin, message->delta.first);
+    incoming_t *incoming = s_find_incoming(origin, message->delta.first);
     if (incoming && s_same(incoming, message))
         return incoming;
     if (incoming)
@@ -157,8 +157,8 @@ static incoming_t *s_stage(stream_t *self, size_t index, const message_t *messag
     *incoming = (incoming_t){.used = true,
                              .head = s_head(message),
                              .history = message->delta.history,
-                             .follows_history = message->delta.follows_history,
-                             .follows = message->delta.follows,
+                             .parent_history = message->delta.parent_history,
+                             .parent_number = message->delta.parent_number,
                              .encoding = message->delta.encoding};
     incoming->code = s_content(self, index, message);
     if (!incoming->code)
@@ -194,11 +194,11 @@ static err_code_t s_add_seen(const stream_t *self, incoming_t *incoming, const m
     return ERR_OK;
 }
 
-static void s_add(stream_t *self, size_t origin, incoming_t *incoming, const message_t *message)
+static void s_add_chunk(stream_t *self, size_t origin, incoming_t *incoming, const message_t *message)
 {
     /* Points are numbered below the terms of those who lead to them: nobody leads to another one. */
-    if (incarnation_is_possible(message->delta.mark) && message->delta.mark > incoming->mark)
-        incoming->mark = message->delta.mark;
+    if (incarnation_is_possible(message->delta.point) && message->delta.point > incoming->point)
+        incoming->point = message->delta.point;
     if (incoming->code)
         return;
     incoming->stable = message->delta.stable > incoming->stable ? message->delta.stable : incoming->stable;
@@ -252,7 +252,7 @@ void stream_taken(stream_t *self, size_t index, incoming_t *incoming)
     if (incoming->decoded)
         version_release(self->replica, &incoming->decoded);
     incoming_drop(incoming);
-    drift_trim(self->replica, stream_going(self));
+    compensation_trim(self->replica, stream_going(self));
     base_tell_soon(self->base);
     base_changed(self->base);
     FAILPOINT(shard_delta_taken);
@@ -260,25 +260,27 @@ void stream_taken(stream_t *self, size_t index, incoming_t *incoming)
 }
 
 /* A delta of that history goes on from the position that is taken, or will. */
-static bool s_in_line(const origin_t *origin, uint64_t history, uint64_t follows_history, uint64_t follows)
+static bool s_in_lineage(const origin_t *origin, uint64_t history, uint64_t parent_history,
+                         uint64_t parent_number)
 {
-    return history == origin->history || (follows_history == origin->history && follows == origin->taken);
+    return history == origin->history ||
+           (parent_history == origin->history && parent_number == origin->taken);
 }
 
 static incoming_t *s_next(stream_t *self, origin_t *origin)
 {
-    incoming_t *next = s_find(origin, origin->taken + 1);
+    incoming_t *next = s_find_incoming(origin, origin->taken + 1);
     if (!next || next->head.last > self->bound[origin - self->origins])
         return NULL;
-    if (!s_in_line(origin, next->history, next->follows_history, next->follows)) {
+    if (!s_in_lineage(origin, next->history, next->parent_history, next->parent_number)) {
         incoming_drop(next);
         return NULL;
     }
     if (!next->code && !assembly_complete(&next->assembly))
         return NULL;
-    if (gate_lets(&self->base->gate, next->mark))
+    if (gate_lets(&self->base->gate, next->point))
         return next;
-    gate_seen(&self->base->gate, next->mark, self->base->core.now_us); /* it waits for nothing else */
+    gate_seen(&self->base->gate, next->point, self->base->core.now_us); /* it waits for nothing else */
     return NULL;
 }
 
@@ -330,7 +332,8 @@ static err_code_t s_numbers(const stream_t *self, const origin_t *origin, const 
     uint64_t first = message->delta.first, last = message->delta.last;
     if (message->delta.history == 0 || first == 0 || first > last || last == UINT64_MAX)
         return ERR_MALFORMED;
-    if (!s_in_line(origin, message->delta.history, message->delta.follows_history, message->delta.follows))
+    if (!s_in_lineage(origin, message->delta.history, message->delta.parent_history,
+                      message->delta.parent_number))
         return ERR_STALE;
     if (last - first > self->base->spec.topology->job.sync.staleness + 1)
         return ERR_LIMIT;
@@ -353,8 +356,8 @@ static void s_make_way(stream_t *self, const message_t *message, size_t index, s
 }
 
 /* Returns what to answer; sets *ret_quiet when taking it answers already, and *ret_news when it is, or may
- * be, something new. `by`: who sent it, the origin itself or who hands on; whose line is another may be the
- * one who is wrong. Of what is not taken nothing lasts. */
+ * be, something new. `by`: who sent it, the origin itself or who hands on; whose lineage is another may be
+ * the one who is wrong. Of what is not taken nothing lasts. */
 static err_code_t s_chunk(stream_t *self, size_t index, size_t by, const message_t *message, bool *ret_quiet,
                           bool *ret_news)
 {
@@ -384,9 +387,9 @@ static err_code_t s_chunk(stream_t *self, size_t index, size_t by, const message
     stream_spoke(self, s_speaker(self, index, by), message->incarnation);
     if (own)
         incoming->incarnation = message->incarnation;
-    s_add(self, index, incoming, message);
+    s_add_chunk(self, index, incoming, message);
     *ret_quiet = s_next(self, origin) != NULL && !self->base->short_of_memory;
-    const incoming_t *next = s_find(origin, origin->taken + 1);
+    const incoming_t *next = s_find_incoming(origin, origin->taken + 1);
     /* a chunk of the next one is lost */
     bool passed = incoming != next && assembly_complete(&incoming->assembly);
     return next && !passed ? ERR_OK : ERR_GAP;

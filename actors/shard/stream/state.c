@@ -40,12 +40,12 @@ static void s_pack_queue(const stream_t *self, message_t *message)
 void stream_pack(const stream_t *self, message_t *message)
 {
     message->shard_state.history = self->history;
-    message->shard_state.follows_history = self->follows_history;
-    message->shard_state.follows = self->follows;
+    message->shard_state.follows_history = self->parent_history;
+    message->shard_state.follows = self->parent_number;
     message->shard_state.cut = self->cut;
     message->shard_state.open_first = self->open_first;
     message->shard_state.closed = self->closed;
-    message->shard_state.entry = self->entry_number;
+    message->shard_state.entry = self->generation;
     s_pack_regions(self, message);
     s_pack_queue(self, message);
 }
@@ -55,10 +55,10 @@ bool stream_queue_values(const stream_t *self, snapshot_t *snapshot, err_t *err)
     stored_name_t name;
     bool added = true;
     for (size_t i = 0; i < self->queue_count && added; i++) {
-        const kept_t *kept = &self->queue[i];
-        added = stored_add(snapshot, stored_key(name, "queue", kept->head.last), kept->data, err) &&
-                stored_add(snapshot, stored_key(name, "cursor", kept->head.last), kept->cursor, err) &&
-                stored_add(snapshot, stored_key(name, "seen", kept->head.last), kept->seen, err);
+        const queued_t *queued = &self->queue[i];
+        added = stored_add(snapshot, stored_key(name, "queue", queued->head.last), queued->data, err) &&
+                stored_add(snapshot, stored_key(name, "cursor", queued->head.last), queued->cursor, err) &&
+                stored_add(snapshot, stored_key(name, "seen", queued->head.last), queued->seen, err);
     }
     return added;
 }
@@ -78,13 +78,13 @@ bool stream_cursor_values(const stream_t *self, snapshot_t *snapshot, err_t *err
 static err_code_t s_load_numbers(stream_t *self, const message_t *message, err_t *err)
 {
     self->history = message->shard_state.history;
-    self->follows_history = message->shard_state.follows_history;
-    self->follows = message->shard_state.follows;
+    self->parent_history = message->shard_state.follows_history;
+    self->parent_number = message->shard_state.follows;
     self->cut = message->shard_state.cut;
     self->open_first = message->shard_state.open_first;
     self->closed = message->shard_state.closed;
-    self->entry_number = message->shard_state.entry;
-    if (self->follows >= self->open_first)
+    self->generation = message->shard_state.entry;
+    if (self->parent_number >= self->open_first)
         return err_set(err, ERR_MALFORMED, "state: follows what was cut later");
     if (self->open_first == 0 || self->open_first > self->cut + 1)
         return err_set(err, ERR_MALFORMED, "state: numbers of cuts that cannot be");
@@ -139,40 +139,41 @@ static err_code_t s_load_cursors(stream_t *self, const snapshot_t *snapshot, err
 }
 
 /* The bytes of a kept delta, of a length that its encoding can have. */
-static err_code_t s_load_data(const stream_t *self, const snapshot_t *snapshot, kept_t *kept, err_t *err)
+static err_code_t s_load_data(const stream_t *self, const snapshot_t *snapshot, queued_t *queued, err_t *err)
 {
     stored_name_t name;
-    buf_t *data = snapshot_peek(snapshot, stored_key(name, "queue", kept->head.last));
-    if (!data && kept->head.kind == DELTA_NOTHING)
+    buf_t *data = snapshot_peek(snapshot, stored_key(name, "queue", queued->head.last));
+    if (!data && queued->head.kind == DELTA_NOTHING)
         return ERR_OK;
-    if (!data || !encode_accepts(self->replica, kept->encoding) ||
-        !encode_fits(self->replica, kept->encoding, buf_size(data)))
+    if (!data || !encode_accepts(self->replica, queued->encoding) ||
+        !encode_fits(self->replica, queued->encoding, buf_size(data)))
         return err_set(err, ERR_MALFORMED, "the snapshot has no %s that fits", name);
-    kept->data = buf_ref(data);
+    queued->data = buf_ref(data);
     return ERR_OK;
 }
 
-static err_code_t s_load_values(const stream_t *self, const snapshot_t *snapshot, kept_t *kept, err_t *err)
+static err_code_t s_load_values(const stream_t *self, const snapshot_t *snapshot, queued_t *queued,
+                                err_t *err)
 {
     stored_name_t name;
-    buf_t *cursor = snapshot_peek(snapshot, stored_key(name, "cursor", kept->head.last));
+    buf_t *cursor = snapshot_peek(snapshot, stored_key(name, "cursor", queued->head.last));
     if (!cursor || buf_size(cursor) % sizeof(range_t))
         return err_set(err, ERR_MALFORMED, "the snapshot has no %s", name);
-    err_code_t code = s_load_data(self, snapshot, kept, err);
+    err_code_t code = s_load_data(self, snapshot, queued, err);
     if (code)
         return code;
-    kept->cursor = buf_ref(cursor);
-    buf_t *seen = snapshot_peek(snapshot, stored_key(name, "seen", kept->head.last));
+    queued->cursor = buf_ref(cursor);
+    buf_t *seen = snapshot_peek(snapshot, stored_key(name, "seen", queued->head.last));
     if (seen && buf_size(seen) == sizeof(position_t) * base_regions(self->base))
-        kept->seen = buf_ref(seen);
+        queued->seen = buf_ref(seen);
     return ERR_OK;
 }
 
 /* The queue has no gaps, and ends where the next cut begins. */
 static bool s_is_next(const stream_t *self, const delta_head_t *head)
 {
-    bool follows = !self->queue_count || head->first == self->queue[self->queue_count - 1].head.last + 1;
-    return follows && head->last < self->open_first;
+    bool is_next = !self->queue_count || head->first == self->queue[self->queue_count - 1].head.last + 1;
+    return is_next && head->last < self->open_first;
 }
 
 static err_code_t s_load_queue(stream_t *self, const message_t *message, const snapshot_t *snapshot,
@@ -180,19 +181,19 @@ static err_code_t s_load_queue(stream_t *self, const message_t *message, const s
 {
     for (size_t i = 0; i < message->shard_state.queue.count; i++) {
         const shard_state_queue_t *row = &message->shard_state.queue.items[i];
-        kept_t kept = {.head = {.first = row->first,
-                                .last = row->last,
-                                .steps = row->steps,
-                                .samples = row->samples,
-                                .final = row->final},
-                       .encoding = row->encoding,
-                       .mark = self->base->gate.number}; /* at least the one it was cut with */
-        if (!stored_head(&kept.head, row->kind) || !s_is_next(self, &kept.head))
+        queued_t queued = {.head = {.first = row->first,
+                                    .last = row->last,
+                                    .steps = row->steps,
+                                    .samples = row->samples,
+                                    .final = row->final},
+                           .encoding = row->encoding,
+                           .point = self->base->gate.number}; /* at least the one it was cut with */
+        if (!stored_head(&queued.head, row->kind) || !s_is_next(self, &queued.head))
             return err_set(err, ERR_MALFORMED, "state: queue");
-        err_code_t code = s_load_values(self, snapshot, &kept, err);
+        err_code_t code = s_load_values(self, snapshot, &queued, err);
         if (code)
             return code;
-        stream_queue_add(self, &kept);
+        stream_queue_add(self, &queued);
     }
     return ERR_OK;
 }

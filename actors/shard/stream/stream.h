@@ -16,25 +16,25 @@
 /* An own delta, kept until it is durable at every destination. Its bytes never change. */
 typedef struct {
     delta_head_t head;
-    uint64_t mark;     /* newest common point before it was cut */
+    uint64_t point;    /* newest common point before it was cut */
     buf_t *data;       /* NULL for kind nothing */
     uint64_t encoding; /* of data */
     buf_t *cursor;     /* pairs of uint64: own batches applied as of the cut */
     buf_t *seen; /* pairs of uint64: per region, history and number taken as of the cut; NULL: not told */
     uint64_t *checksums; /* per chunk, when it was sent once */
-} kept_t;
+} queued_t;
 
-/* Whose deltas go to whom, and how that line goes on from an earlier one. */
+/* Whose deltas go to whom, and how that lineage goes on from an earlier one. */
 typedef struct {
     wire_name_t to;
     size_t origin;
-    uint64_t history, follows_history, follows, stable;
+    uint64_t history, parent_history, parent_number, stable;
 } delivery_t;
 
 typedef struct {
     bool used;
     delta_head_t head;
-    uint64_t history, stable, mark, follows_history, follows;
+    uint64_t history, stable, point, parent_history, parent_number;
     uint64_t incarnation; /* of the origin's synchronizer; 0: it was handed on */
     err_code_t code;      /* not 0: refused for its content; consumes its number in its turn */
     uint64_t encoding;
@@ -63,8 +63,8 @@ typedef struct {
     uint64_t durable; /* taken, as of the newest committed snapshot */
     bool final_durable;
     buf_t *cursor;      /* pairs of uint64: the origin's batches that are in this shard's state; NULL: none */
-    bool suspect;       /* its stream may have gone on without this shard: its stand will tell */
-    bool position_told; /* its shard has said that it knows the present entry */
+    bool suspect;       /* its stream may have gone on without this shard: its status will tell */
+    bool position_told; /* its shard has said that it knows the present generation */
     speaker_t synchronizer, shard;
     uint64_t vote_incarnation; /* newest of its shard that has voted: for good */
     incoming_t incoming[SHARD_INCOMING_MAX];
@@ -95,27 +95,27 @@ typedef struct {
     replica_t *replica;
     stream_terms_t terms;
     uint64_t history;
-    uint64_t follows_history, follows; /* where the history goes on from */
+    uint64_t parent_history, parent_number; /* where the history goes on from */
     uint64_t cut, open_first;
-    bool closed;    /* the final cut is made */
-    uint64_t lines; /* histories begun by this core */
-    kept_t *queue;
+    bool closed;        /* the final cut is made */
+    uint64_t histories; /* histories begun by this core */
+    queued_t *queue;
     size_t queue_count, queue_capacity;
-    uint64_t kept_bytes;
+    uint64_t queue_bytes;
     uint64_t destination_durable[TOPOLOGY_REGIONS_MAX];
     uint64_t destination_taken[TOPOLOGY_REGIONS_MAX]; /* not stored: a restart begins with what is durable */
-    uint64_t destination_entry[TOPOLOGY_REGIONS_MAX];
+    uint64_t destination_generation[TOPOLOGY_REGIONS_MAX];
     int64_t destination_hold_us[TOPOLOGY_REGIONS_MAX]; /* nothing is let go before this */
     bool destination_away[TOPOLOGY_REGIONS_MAX];
     origin_t origins[TOPOLOGY_REGIONS_MAX];
     /* last number of each origin that may be taken now; the room above says so */
     uint64_t bound[TOPOLOGY_REGIONS_MAX];
     handed_t handed;
-    uint64_t entry_number; /* of the newest entry of this shard */
-    uint64_t sendable;     /* last own number that may leave; the room above says so */
-    bool undurable;        /* the disk is full and not waited for; the room above says so */
-    int64_t doubt_us;      /* when those whose origin is in doubt are asked */
-    bool nothing_comes;    /* no delta of any region is being assembled, or waits for its turn */
+    uint64_t generation; /* of the newest state transfer to this shard */
+    uint64_t sendable;   /* last own number that may leave; the room above says so */
+    bool undurable;      /* the disk is full and not waited for; the room above says so */
+    int64_t doubt_us;    /* when those whose origin is in doubt are asked */
+    bool nothing_comes;  /* no delta of any region is being assembled, or waits for its turn */
     int64_t head_us;
 } stream_t;
 
@@ -153,11 +153,11 @@ uint64_t stream_last(const stream_t *self);       /* of the own stream: the last
 uint64_t stream_oldest(const stream_t *self);     /* the first that can still be sent */
 position_t stream_position(const stream_t *self); /* where the own parameters lie */
 bool stream_has(const stream_t *self, uint64_t history, uint64_t number); /* and keeps all that follow */
-void stream_begin(stream_t *self, const position_t *follows);             /* a new history follows there */
+void stream_begin(stream_t *self, const position_t *parent);              /* a new history follows there */
 /* An incarnation is the newest by its name and may be listened to; it has said what could be true. */
 bool stream_may_speak(const stream_t *self, const speaker_t *speaker, uint64_t incarnation);
 void stream_spoke(const stream_t *self, speaker_t *speaker, uint64_t incarnation);
-void stream_entry_next(stream_t *self);
+void stream_next_generation(stream_t *self);
 bool stream_ignores(const stream_t *self, size_t region); /* away, and not waited for or kept for */
 bool stream_holds(const stream_t *self);                  /* a newcomer may need what would be let go */
 uint64_t stream_going(const stream_t *self); /* a bit for each other region whose last delta has not come */
@@ -173,7 +173,7 @@ uint64_t stream_stable(const stream_t *self);   /* what every destination has du
 uint64_t stream_sendable(const stream_t *self); /* last number that may leave the region */
 bool stream_owes(const stream_t *self);         /* some destination lacks something */
 bool stream_cut_now(stream_t *self); /* of all that is open, for a newcomer; false without memory */
-/* An empty delta that shows others a new line; in step the next one does, if there is another one. */
+/* An empty delta that shows others a new lineage; in step the next one does, if there is another one. */
 void stream_announce(stream_t *self);
 bool stream_close(stream_t *self); /* the final cut; false without memory */
 /* The maker of the final cut stands, as all others, behind the last of theirs: from here on equal numbers
@@ -183,10 +183,10 @@ void stream_forget(stream_t *self); /* the whole queue and what is open */
 /* The next own contribution that nobody has taken yet, moved to *ret_own. Where own cuts act here as others
  * see them each must be taken before a snapshot is. */
 bool stream_own(stream_t *self, pending_t *ret_own);
-kept_t *stream_queue_add(stream_t *self, const kept_t *kept);
+queued_t *stream_queue_add(stream_t *self, const queued_t *queued);
 
 void stream_send(stream_t *self, uint64_t from, uint64_t to); /* deltas whose last is in [from, to] */
-void stream_send_kept(stream_t *self, kept_t *kept, const delivery_t *stream);
+void stream_send_queued(stream_t *self, queued_t *queued, const delivery_t *stream);
 void stream_head(stream_t *self);    /* says what is kept */
 void stream_release(stream_t *self); /* lets go what every destination has */
 

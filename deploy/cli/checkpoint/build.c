@@ -30,7 +30,7 @@ static char *s_cut(char *path)
 }
 
 /* Not synced piece by piece: build_verify syncs the whole. */
-static err_code_t s_open(const char *path, kv_t **ret_kv, err_t *err)
+static err_code_t s_open_new_store(const char *path, kv_t **ret_kv, err_t *err)
 {
     kv_lmdb_options_t options = {.durability = KV_DURABILITY_PROCESS};
     return kv_lmdb_open(path, &options, ret_kv, err);
@@ -50,7 +50,7 @@ err_code_t build_begin(build_t *self, const char *path, err_t *err)
     if (!code)
         code = file_remove_tree(self->temporary, err); /* of an interrupted call */
     if (!code)
-        code = s_open(self->temporary, &self->kv, err);
+        code = s_open_new_store(self->temporary, &self->kv, err);
     snapshot_store_options_t options = {.keep = UINT32_MAX};
     return code ? code : snapshot_store_open(self->kv, &options, &self->snapshots, err);
 }
@@ -140,7 +140,7 @@ err_code_t build_copy_keys(const char *from, const char *to, err_t *err)
     if (!code)
         code = kv_child_open(from, &source, err);
     if (!code)
-        code = s_open(to, &target, err);
+        code = s_open_new_store(to, &target, err);
     if (!code)
         code = s_copy_keys(source, target, err);
     kv_destroy(&source);

@@ -1,6 +1,6 @@
 #include "deploy/cli/checkpoint/build.h"
 #include "deploy/cli/checkpoint/commands.h"
-#include "deploy/cli/checkpoint/tale.h"
+#include "deploy/cli/checkpoint/result.h"
 #include "deploy/cli/checkpoint/together.h"
 
 #include "actors/scheduler/global/global_actor.h"
@@ -11,7 +11,7 @@
 #include <string.h>
 
 typedef struct {
-    tale_t tale;
+    result_t result;
     together_t together;
     build_dir_t target;
     uint64_t snapshots;
@@ -29,7 +29,7 @@ static err_code_t s_snapshot(copy_t *self, catalog_store_t *store, const catalog
     if (code && code != ERR_CHECKSUM && code != ERR_MALFORMED && code != ERR_VERSION)
         return err_set(err, code, "%s", why.text);
     if (code) {
-        tale_row(&self->tale, "left", store->place.below, &id, 0, from->readable ? why.text : from->why);
+        result_row(&self->result, "left", store->place.below, &id, 0, from->readable ? why.text : from->why);
         return ERR_OK;
     }
     if (build)
@@ -37,8 +37,8 @@ static err_code_t s_snapshot(copy_t *self, catalog_store_t *store, const catalog
     snapshot_destroy(&snapshot);
     if (code)
         return code;
-    tale_row(&self->tale, build ? "copied" : "to copy", store->place.below, &from->manifest.id,
-             from->size_bytes, NULL);
+    result_row(&self->result, build ? "copied" : "to copy", store->place.below, &from->manifest.id,
+               from->size_bytes, NULL);
     self->snapshots++;
     self->size_bytes += from->size_bytes;
     return ERR_OK;
@@ -52,15 +52,15 @@ static err_code_t s_snapshots(copy_t *self, catalog_store_t *store, build_t *bui
     return code;
 }
 
-static err_code_t s_store(copy_t *self, catalog_store_t *store, err_t *err)
+static err_code_t s_copy_store(copy_t *self, catalog_store_t *store, err_t *err)
 {
     char path[STATEDIR_PATH_MAX];
     build_t build = {0};
     if (!store->readable) {
-        tale_row(&self->tale, "left", store->place.below, NULL, 0, store->why);
+        result_row(&self->result, "left", store->place.below, NULL, 0, store->why);
         return ERR_OK;
     }
-    if (self->tale.dry || store->count == 0)
+    if (self->result.dry || store->count == 0)
         return s_snapshots(self, store, NULL, err);
     err_code_t code = stores_path(self->target.temporary, &store->place, path, err);
     if (!code)
@@ -89,15 +89,15 @@ static err_code_t s_other(copy_t *self, const catalog_store_t *store, err_t *err
         return code;
     if (!store->readable)
         code = err_set(&why, ERR_MALFORMED, "%s", store->why);
-    else if (!self->tale.dry)
+    else if (!self->result.dry)
         code = build_copy_keys(store->path, path, &why);
     if (code && code != ERR_MALFORMED && code != ERR_CHECKSUM && code != ERR_VERSION)
         return err_set(err, code, "%s", why.text);
     if (code)
-        tale_row(&self->tale, "left", store->place.below, NULL, 0, why.text);
+        result_row(&self->result, "left", store->place.below, NULL, 0, why.text);
     else
-        tale_row(&self->tale, self->tale.dry ? "to copy" : "copied", store->place.below, NULL, 0, NULL);
-    return code && !self->tale.dry ? file_remove_tree(path, err) : ERR_OK;
+        result_row(&self->result, self->result.dry ? "to copy" : "copied", store->place.below, NULL, 0, NULL);
+    return code && !self->result.dry ? file_remove_tree(path, err) : ERR_OK;
 }
 
 /* The newest snapshot of every shard must come along; a copy without it would silently be older. */
@@ -155,28 +155,28 @@ static err_code_t s_copy(copy_t *self, err_t *err)
         return err_prefix(err, code, "repair it first (cloudless checkpoint repair)");
     for (size_t i = 0; i < catalog->count && !code; i++)
         code = catalog->stores[i].place.kind == STORE_OTHER ? s_other(self, &catalog->stores[i], err)
-                                                            : s_store(self, &catalog->stores[i], err);
-    if (!code && !self->tale.dry)
+                                                            : s_copy_store(self, &catalog->stores[i], err);
+    if (!code && !self->result.dry)
         code = s_starts(self, err);
-    return code || self->tale.dry ? code : s_place(self, err);
+    return code || self->result.dry ? code : s_place(self, err);
 }
 
-static int s_end(copy_t *self)
+static int s_end_copy(copy_t *self)
 {
     char command[LAUNCH_COMMAND_MAX];
-    const char *did = self->tale.dry ? "would copy" : "copied";
+    const char *did = self->result.dry ? "would copy" : "copied";
     const together_t *together = &self->together;
-    json_set_string(self->tale.document, "to", self->target.path);
-    json_set_u64(self->tale.document, "snapshots", self->snapshots);
-    json_set_u64(self->tale.document, "size_bytes", self->size_bytes);
-    json_set_bool(self->tale.document, "fits", together->fits);
+    json_set_string(self->result.document, "to", self->target.path);
+    json_set_u64(self->result.document, "snapshots", self->snapshots);
+    json_set_u64(self->result.document, "size_bytes", self->size_bytes);
+    json_set_bool(self->result.document, "fits", together->fits);
     if (!together->fits)
-        tale_row(&self->tale, "note", together->catalog->dir, NULL, 0, together->why);
-    return tale_end(&self->tale, EXIT_DONE, "%s %" PRIu64 " snapshots to %s; go on there with %s", did,
-                    self->snapshots, self->target.path, launch_resume_command(self->target.path, command));
+        result_row(&self->result, "note", together->catalog->dir, NULL, 0, together->why);
+    return result_end(&self->result, EXIT_DONE, "%s %" PRIu64 " snapshots to %s; go on there with %s", did,
+                      self->snapshots, self->target.path, launch_resume_command(self->target.path, command));
 }
 
-static int s_run(const cli_args_t *args)
+static int s_run_copy(const cli_args_t *args)
 {
     copy_t self = {0};
     err_t err = {0};
@@ -188,18 +188,18 @@ static int s_run(const cli_args_t *args)
     int status = commands_state(args, "checkpoint copy", from);
     if (status)
         return status;
-    tale_init(&self.tale, args, "checkpoint copy");
-    self.tale.dry = cli_has(args, "dry-run");
+    result_init(&self.result, args, "checkpoint copy");
+    self.result.dry = cli_has(args, "dry-run");
     together_spec_t spec = {.dir = from, .here = true};
     err_code_t code = together_open(&self.together, &spec, &err);
     if (!code)
-        code = build_dir_begin(&self.target, to, from, cli_has(args, "force"), self.tale.dry, &err);
+        code = build_dir_begin(&self.target, to, from, cli_has(args, "force"), self.result.dry, &err);
     if (!code)
         code = s_copy(&self, &err);
-    status = code ? tale_fail(&self.tale, code, &err) : s_end(&self);
+    status = code ? result_fail(&self.result, code, &err) : s_end_copy(&self);
     build_dir_fini(&self.target);
     together_fini(&self.together);
-    tale_fini(&self.tale);
+    result_fini(&self.result);
     return status;
 }
 
@@ -212,9 +212,9 @@ const cli_command_t checkpoint_copy = {
              "be\nchanged, and `up --resume` goes on from it without losing or doubling a batch. What an "
              "interrupted copy "
              "leaves\nis called DIR.XXXXXX and may be removed.",
-    .run = s_run,
-    .options = {TALE_STATE_OPTION,
+    .run = s_run_copy,
+    .options = {RESULT_STATE_OPTION,
                 {"to", 0, "DIR", "where the copy is put"},
-                TALE_FORCE_OPTION,
-                TALE_DRY_OPTION,
-                TALE_JSON_OPTION}};
+                RESULT_FORCE_OPTION,
+                RESULT_DRY_OPTION,
+                RESULT_JSON_OPTION}};

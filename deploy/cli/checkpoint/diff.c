@@ -1,5 +1,5 @@
 #include "deploy/cli/checkpoint/commands.h"
-#include "deploy/cli/checkpoint/tale.h"
+#include "deploy/cli/checkpoint/result.h"
 #include "deploy/cli/checkpoint/whole.h"
 
 #include "codec/base/units.h"
@@ -21,7 +21,7 @@ typedef struct {
 } side_t;
 
 typedef struct {
-    tale_t tale;
+    result_t result;
     side_t sides[2];
     json_value_t *tensors;
     json_value_t *positions;
@@ -61,7 +61,7 @@ typedef struct {
     uint64_t changed;
 } tensor_diff_t;
 
-static tensor_diff_t s_compare(const float *a, const float *b, size_t count)
+static tensor_diff_t s_compare_tensors(const float *a, const float *b, size_t count)
 {
     tensor_diff_t diff = {0};
     for (size_t i = 0; i < count; i++) {
@@ -82,7 +82,8 @@ static err_code_t s_tensors(diff_t *self, const char *region, err_t *err)
         return err_set(err, ERR_USAGE, "they are of different models and cannot be compared");
     for (size_t i = 0; i < a->layout.tensor_count; i++) {
         const tensor_t *tensor = &a->layout.tensors[i];
-        tensor_diff_t diff = s_compare(a->values + tensor->offset, b->values + tensor->offset, tensor->count);
+        tensor_diff_t diff =
+            s_compare_tensors(a->values + tensor->offset, b->values + tensor->offset, tensor->count);
         json_value_t *row = json_new_object();
         json_set_string(row, "region", region);
         json_set_string(row, "tensor", tensor->name);
@@ -224,37 +225,37 @@ static void s_print_text(const diff_t *self)
     printf("%s\n", self->differences ? "they differ" : "they are equal");
 }
 
-static int s_end(diff_t *self)
+static int s_end_diff(diff_t *self)
 {
     int status = self->differences ? EXIT_PROBLEMS : EXIT_DONE;
-    if (!self->tale.json) {
+    if (!self->result.json) {
         s_print_text(self);
         return status;
     }
-    json_set_bool(self->tale.document, "equal", !self->differences);
-    json_set_moved(self->tale.document, "tensors", &self->tensors);
-    json_set_moved(self->tale.document, "positions", &self->positions);
-    tale_print_json(&self->tale.document);
+    json_set_bool(self->result.document, "equal", !self->differences);
+    json_set_moved(self->result.document, "tensors", &self->tensors);
+    json_set_moved(self->result.document, "positions", &self->positions);
+    result_print_json(&self->result.document);
     return status;
 }
 
-static int s_run(const cli_args_t *args)
+static int s_run_diff(const cli_args_t *args)
 {
     diff_t self = {.tensors = json_new_array(), .positions = json_new_array()};
     err_t err = {0};
-    tale_init(&self.tale, args, "checkpoint diff");
+    result_init(&self.result, args, "checkpoint diff");
     err_code_t code =
         cli_has(args, "against") && !cli_has(args, "region")
             ? err_set(&err, ERR_USAGE, "--against needs --region; see cloudless checkpoint diff --help")
             : s_diff(&self, args, &err);
-    int status = code ? tale_fail(&self.tale, code, &err) : s_end(&self);
+    int status = code ? result_fail(&self.result, code, &err) : s_end_diff(&self);
     for (size_t i = 0; i < 2; i++) {
         catalog_destroy(&self.sides[i].catalog);
         parameters_destroy(&self.sides[i].parameters);
     }
     json_destroy(&self.tensors);
     json_destroy(&self.positions);
-    tale_fini(&self.tale);
+    result_fini(&self.result);
     return status;
 }
 
@@ -268,7 +269,7 @@ const cli_command_t checkpoint_diff = {
     .notes = "A and B are state directories or archives, with @TAG or @NUMBER for others than the newest "
              "snapshots. Ends "
              "with 3\nwhen they differ.",
-    .run = s_run,
-    .options = {TALE_REGION_OPTION,
+    .run = s_run_diff,
+    .options = {RESULT_REGION_OPTION,
                 {"against", 0, "NAME", "compare with this region of B; positions are then not compared"},
-                TALE_JSON_OPTION}};
+                RESULT_JSON_OPTION}};

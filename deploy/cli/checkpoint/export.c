@@ -1,5 +1,5 @@
 #include "deploy/cli/checkpoint/commands.h"
-#include "deploy/cli/checkpoint/tale.h"
+#include "deploy/cli/checkpoint/result.h"
 #include "deploy/cli/checkpoint/together.h"
 #include "deploy/cli/checkpoint/whole.h"
 
@@ -16,7 +16,7 @@
 #include <string.h>
 
 typedef struct {
-    tale_t tale;
+    result_t result;
     char dir[STATEDIR_PATH_MAX];
     const cli_args_t *args;
     together_t together;
@@ -79,7 +79,7 @@ static void s_fill_notes(const export_t *self, const err_t *not_finite, notes_t 
                                        {NULL, NULL}};
     memcpy(notes->rows, rows, sizeof rows);
     for (const safetensors_note_t *row = rows; row->key; row++)
-        json_set_string(self->tale.document, row->key, row->value);
+        json_set_string(self->result.document, row->key, row->value);
 }
 
 /* Anything but one moment, and the newest, needs a word. */
@@ -117,14 +117,14 @@ static err_code_t s_write_model(export_t *self, const parameters_t *parameters, 
         return err_set(err, ERR_NUMBER,
                        "%s; name an earlier common point with --to, or add --allow-nonfinite", why.text);
     s_fill_notes(self, &why, &notes);
-    err_code_t code = self->tale.dry ? output_check(file, force, err)
-                                     : safetensors_write(file, &parameters->layout, parameters->values,
-                                                         notes.rows, force, err);
+    err_code_t code = self->result.dry ? output_check(file, force, err)
+                                       : safetensors_write(file, &parameters->layout, parameters->values,
+                                                           notes.rows, force, err);
     parameters_sha256(parameters, hex);
-    json_set_string(self->tale.document, "file", file);
-    json_set_u64(self->tale.document, "tensors", parameters->layout.tensor_count);
-    json_set_u64(self->tale.document, "parameters", parameters->layout.count);
-    json_set_string(self->tale.document, "parameters_sha256", hex);
+    json_set_string(self->result.document, "file", file);
+    json_set_u64(self->result.document, "tensors", parameters->layout.tensor_count);
+    json_set_u64(self->result.document, "parameters", parameters->layout.count);
+    json_set_string(self->result.document, "parameters_sha256", hex);
     return code;
 }
 
@@ -144,33 +144,33 @@ static err_code_t s_model(export_t *self, err_t *err)
 
 static int s_end_model(export_t *self)
 {
-    const json_value_t *document = self->tale.document;
+    const json_value_t *document = self->result.document;
     const char *moment = json_get_string(document, "moment", ""),
                *finite = json_get_string(document, "finite", "");
     if (strcmp(moment, "newest") != 0)
-        tale_row(&self->tale, "moment", json_get_string(document, "region", ""), NULL, 0, moment);
+        result_row(&self->result, "moment", json_get_string(document, "region", ""), NULL, 0, moment);
     if (strcmp(finite, "all values") != 0)
-        tale_row(&self->tale, "values", json_get_string(document, "region", ""), NULL, 0, finite);
-    return tale_end(&self->tale, EXIT_DONE,
-                    "%s%s: %" PRIu64 " tensors, %" PRIu64
-                    " parameters of region %s after %s batches, sha256 %s",
-                    self->tale.dry ? "would write " : "", json_get_string(document, "file", ""),
-                    json_get_u64(document, "tensors", 0), json_get_u64(document, "parameters", 0),
-                    json_get_string(document, "region", ""), json_get_string(document, "batches", ""),
-                    json_get_string(document, "parameters_sha256", ""));
+        result_row(&self->result, "values", json_get_string(document, "region", ""), NULL, 0, finite);
+    return result_end(&self->result, EXIT_DONE,
+                      "%s%s: %" PRIu64 " tensors, %" PRIu64
+                      " parameters of region %s after %s batches, sha256 %s",
+                      self->result.dry ? "would write " : "", json_get_string(document, "file", ""),
+                      json_get_u64(document, "tensors", 0), json_get_u64(document, "parameters", 0),
+                      json_get_string(document, "region", ""), json_get_string(document, "batches", ""),
+                      json_get_string(document, "parameters_sha256", ""));
 }
 
 /* ---- An archive ---- */
 
-static err_code_t s_put(tale_t *tale, const pick_t *pick, archive_writer_t *archive, err_t *err)
+static err_code_t s_put_snapshot(result_t *result, const pick_t *pick, archive_writer_t *archive, err_t *err)
 {
     snapshot_t *snapshot = NULL;
     err_code_t code = pick_load(pick, &snapshot, err);
     if (!code && archive)
         code = archive_put_snapshot(archive, pick->store->place.region, pick->shard, snapshot, err);
     if (!code)
-        tale_row(tale, tale->dry ? "to export" : "exported", pick->store->place.below, &snapshot->id,
-                 pick->snapshot->size_bytes, NULL);
+        result_row(result, result->dry ? "to export" : "exported", pick->store->place.below, &snapshot->id,
+                   pick->snapshot->size_bytes, NULL);
     snapshot_destroy(&snapshot);
     return code;
 }
@@ -191,11 +191,11 @@ static err_code_t s_write_archive(export_t *self, const char *file, bool force, 
 {
     archive_writer_t *archive = NULL;
     err_code_t code =
-        self->tale.dry ? output_check(file, force, err) : archive_create(file, force, &archive, err);
+        self->result.dry ? output_check(file, force, err) : archive_create(file, force, &archive, err);
     if (!code && archive)
         code = s_put_topology(self->together.catalog->dir, archive, err);
     for (size_t i = 0; i < self->together.count && !code; i++)
-        code = s_put(&self->tale, &self->together.picks[i], archive, err);
+        code = s_put_snapshot(&self->result, &self->together.picks[i], archive, err);
     if (!code && archive)
         code = archive_finish(&archive, err);
     archive_abandon(&archive);
@@ -216,16 +216,16 @@ static err_code_t s_archive(export_t *self, err_t *err)
     if (!code)
         code = s_write_archive(self, file, cli_has(args, "force"), err);
     if (!code) {
-        json_set_string(self->tale.document, "file", file);
-        json_set_u64(self->tale.document, "shards", self->together.count);
+        json_set_string(self->result.document, "file", file);
+        json_set_u64(self->result.document, "shards", self->together.count);
     }
     return code;
 }
 
 static int s_end_archive(export_t *self)
 {
-    return tale_end(&self->tale, EXIT_DONE, "%s%s: %zu shards", self->tale.dry ? "would write " : "",
-                    cli_value(self->args, "archive"), self->together.count);
+    return result_end(&self->result, EXIT_DONE, "%s%s: %zu shards", self->result.dry ? "would write " : "",
+                      cli_value(self->args, "archive"), self->together.count);
 }
 
 /* ---- The command ---- */
@@ -247,7 +247,7 @@ static int s_check_options(const cli_args_t *args)
     return EXIT_DONE;
 }
 
-static int s_run(const cli_args_t *args)
+static int s_run_export(const cli_args_t *args)
 {
     export_t self = {.args = args};
     err_t err = {0};
@@ -258,13 +258,15 @@ static int s_run(const cli_args_t *args)
     status = commands_state(args, "checkpoint export", self.dir);
     if (status)
         return status;
-    tale_init(&self.tale, args, "checkpoint export");
-    self.tale.dry = cli_has(args, "dry-run");
-    self.tale.aside = output_is_stdout(archive ? cli_value(args, "archive") : cli_value(args, "output"));
+    result_init(&self.result, args, "checkpoint export");
+    self.result.dry = cli_has(args, "dry-run");
+    self.result.aside = output_is_stdout(archive ? cli_value(args, "archive") : cli_value(args, "output"));
     err_code_t code = archive ? s_archive(&self, &err) : s_model(&self, &err);
-    status = code ? tale_fail(&self.tale, code, &err) : archive ? s_end_archive(&self) : s_end_model(&self);
+    status = code      ? result_fail(&self.result, code, &err)
+             : archive ? s_end_archive(&self)
+                       : s_end_model(&self);
     together_fini(&self.together);
-    tale_fini(&self.tale);
+    result_fini(&self.result);
     return status;
 }
 
@@ -281,16 +283,16 @@ const cli_command_t checkpoint_export = {
              "is written; what it is of, and what --allow-... let pass, is in the file's metadata. FILE may "
              "be - for standard\n"
              "output.",
-    .run = s_run,
+    .run = s_run_export,
     .options = {
-        TALE_STATE_OPTION,
+        RESULT_STATE_OPTION,
         {"region", 'r', "NAME", "whose replica; of an archive: only this region"},
         {"output", 'o', "FILE", "where to write the model"},
         {"archive", 'a', "FILE", "where to write an archive"},
         {"to", 0, "POINT", "as of this common point, not the newest; see checkpoint ls --points"},
         {"allow-mixed", 0, NULL, "also a model whose shards are of different moments, or not the newest"},
         {"allow-nonfinite", 0, NULL, "also a model with values that are NaN or infinite"},
-        TALE_HERE_OPTION,
-        TALE_FORCE_OPTION,
-        TALE_DRY_OPTION,
-        TALE_JSON_OPTION}};
+        RESULT_HERE_OPTION,
+        RESULT_FORCE_OPTION,
+        RESULT_DRY_OPTION,
+        RESULT_JSON_OPTION}};

@@ -25,8 +25,8 @@ static bool s_wants_none(void *hint, const char *region, uint32_t shard, const m
 }
 
 /* Its text as it lies elsewhere, and where that is. */
-static err_code_t s_find(const char *from, const char *archive, buf_t **ret_text, const char **ret_where,
-                         err_t *err)
+static err_code_t s_find_text(const char *from, const char *archive, buf_t **ret_text, const char **ret_where,
+                              err_t *err)
 {
     char path[STATEDIR_PATH_MAX + 32];
     *ret_where = from ? from : archive;
@@ -40,7 +40,7 @@ static err_code_t s_find(const char *from, const char *archive, buf_t **ret_text
 }
 
 /* Of this job, where its own file still tells which that is. */
-static err_code_t s_check(const char *dir, const char *where, const buf_t *text, err_t *err)
+static err_code_t s_check_text(const char *dir, const char *where, const buf_t *text, err_t *err)
 {
     topology_t *topology = NULL;
     statedir_run_t run;
@@ -56,23 +56,24 @@ static err_code_t s_check(const char *dir, const char *where, const buf_t *text,
     return code ? err_prefix(err, code, "the topology of %s does not fit", where) : ERR_OK;
 }
 
-static err_code_t s_take(tale_t *tale, const char *path, const char *dir, const char *from,
+static err_code_t s_take(result_t *result, const char *path, const char *dir, const char *from,
                          const char *archive, err_t *err)
 {
     buf_t *text = NULL;
     const char *where = NULL;
-    err_code_t code = s_find(from, archive, &text, &where, err);
+    err_code_t code = s_find_text(from, archive, &text, &where, err);
     if (!code)
-        code = s_check(dir, where, text, err);
-    if (!code && !tale->dry)
+        code = s_check_text(dir, where, text, err);
+    if (!code && !result->dry)
         code = file_write(path, buf_peek(text), buf_size(text), err);
     if (!code)
-        tale_row(tale, tale->dry ? "to take" : "taken", LAUNCH_TOPOLOGY_FILE, NULL, buf_size(text), where);
+        result_row(result, result->dry ? "to take" : "taken", LAUNCH_TOPOLOGY_FILE, NULL, buf_size(text),
+                   where);
     buf_destroy(&text);
     return code;
 }
 
-err_code_t files_mend_topology(tale_t *tale, const char *dir, const char *from, const char *archive,
+err_code_t files_mend_topology(result_t *result, const char *dir, const char *from, const char *archive,
                                bool *ret_taken, err_t *err)
 {
     char path[STATEDIR_PATH_MAX + 32];
@@ -83,7 +84,7 @@ err_code_t files_mend_topology(tale_t *tale, const char *dir, const char *from, 
     *ret_taken = false;
     if (whole || (!from && !archive)) /* opening the directory says what is missing */
         return ERR_OK;
-    err_code_t code = s_take(tale, path, dir, from, archive, err);
+    err_code_t code = s_take(result, path, dir, from, archive, err);
     *ret_taken = !code;
     return code;
 }
@@ -117,7 +118,7 @@ static err_code_t s_changes_of(const catalog_t *catalog, statedir_run_t *run, er
     return code;
 }
 
-err_code_t files_mend_job(tale_t *tale, const catalog_t *catalog, bool *ret_written, err_t *err)
+err_code_t files_mend_job(result_t *result, const catalog_t *catalog, bool *ret_written, err_t *err)
 {
     statedir_run_t run;
     char digest[17];
@@ -131,11 +132,11 @@ err_code_t files_mend_job(tale_t *tale, const catalog_t *catalog, bool *ret_writ
     if (!code)
         code = s_changes_of(catalog, &run, err);
     topology_digest(catalog->topology, digest);
-    if (!code && !tale->dry)
+    if (!code && !result->dry)
         code = statedir_mark(catalog->dir, catalog->topology->job.name, digest, &run, err);
     if (!code)
-        tale_row(tale, tale->dry ? "to write" : "written", "job", NULL, 0,
-                 code_was == ERR_NOT_FOUND ? "it was lost" : "it was damaged");
+        result_row(result, result->dry ? "to write" : "written", "job", NULL, 0,
+                   code_was == ERR_NOT_FOUND ? "it was lost" : "it was damaged");
     *ret_written = !code;
     return code;
 }

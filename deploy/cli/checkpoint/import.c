@@ -1,13 +1,13 @@
 #include "deploy/cli/checkpoint/build.h"
 #include "deploy/cli/checkpoint/commands.h"
-#include "deploy/cli/checkpoint/tale.h"
+#include "deploy/cli/checkpoint/result.h"
 #include "deploy/launch/launch.h"
 #include "store/archive.h"
 
 #include <string.h>
 
 typedef struct {
-    tale_t tale;
+    result_t result;
     build_dir_t target;
     buf_t *topology; /* its text */
     size_t shards;
@@ -46,11 +46,11 @@ static err_code_t s_snapshot(void *hint, const char *region, uint32_t shard, con
     char path[STATEDIR_PATH_MAX];
     build_t build = {0};
     store_place_t place = stores_place(STORE_SHARD, region, shard, snapshot->id.incarnation);
-    tale_row(&self->tale, self->tale.dry ? "to import" : "imported", place.below, &snapshot->id,
-             s_size(snapshot), NULL);
+    result_row(&self->result, self->result.dry ? "to import" : "imported", place.below, &snapshot->id,
+               s_size(snapshot), NULL);
     self->shards++;
     err_code_t code = s_note_run(self, snapshot, err);
-    if (code || self->tale.dry)
+    if (code || self->result.dry)
         return code;
     code = stores_path(self->target.temporary, &place, path, err);
     if (!code)
@@ -81,24 +81,24 @@ static err_code_t s_import(import_t *self, const char *file, err_t *err)
     if (!code && !self->topology)
         code =
             err_set(err, ERR_MALFORMED, "%s: has no topology; it was not written by checkpoint export", file);
-    if (!code && !self->tale.dry)
+    if (!code && !self->result.dry)
         code = build_dir_place(&self->target, buf_peek(self->topology), buf_size(self->topology), &self->run,
                                err);
     return code;
 }
 
-static int s_end(import_t *self)
+static int s_end_import(import_t *self)
 {
     char command[LAUNCH_COMMAND_MAX];
     const char *to = self->target.path;
-    json_set_string(self->tale.document, "to", to);
-    json_set_u64(self->tale.document, "shards", self->shards);
-    return tale_end(&self->tale, EXIT_DONE, "%s %zu shards to %s; go on there with %s",
-                    self->tale.dry ? "would import" : "imported", self->shards, to,
-                    launch_resume_command(to, command));
+    json_set_string(self->result.document, "to", to);
+    json_set_u64(self->result.document, "shards", self->shards);
+    return result_end(&self->result, EXIT_DONE, "%s %zu shards to %s; go on there with %s",
+                      self->result.dry ? "would import" : "imported", self->shards, to,
+                      launch_resume_command(to, command));
 }
 
-static int s_run(const cli_args_t *args)
+static int s_run_import(const cli_args_t *args)
 {
     import_t self = {0};
     err_t err = {0};
@@ -106,15 +106,15 @@ static int s_run(const cli_args_t *args)
     if (!to)
         return command_fail(EXIT_WRONG, "checkpoint import",
                             "--state is missing; name the directory to be made");
-    tale_init(&self.tale, args, "checkpoint import");
-    self.tale.dry = cli_has(args, "dry-run");
-    err_code_t code = build_dir_begin(&self.target, to, NULL, cli_has(args, "force"), self.tale.dry, &err);
+    result_init(&self.result, args, "checkpoint import");
+    self.result.dry = cli_has(args, "dry-run");
+    err_code_t code = build_dir_begin(&self.target, to, NULL, cli_has(args, "force"), self.result.dry, &err);
     if (!code)
         code = s_import(&self, file, &err);
-    int status = code ? tale_fail(&self.tale, code, &err) : s_end(&self);
+    int status = code ? result_fail(&self.result, code, &err) : s_end_import(&self);
     build_dir_fini(&self.target);
     buf_destroy(&self.topology);
-    tale_fini(&self.tale);
+    result_fini(&self.result);
     return status;
 }
 
@@ -124,8 +124,8 @@ const cli_command_t checkpoint_import = {
     .positional = "FILE",
     .example = "cloudless checkpoint import run1.tar.zst --state run2",
     .notes = "The directory appears when all of the archive has been read, checked, written and verified.",
-    .run = s_run,
+    .run = s_run_import,
     .options = {{"state", 's', "DIR", "the state directory to make"},
-                TALE_FORCE_OPTION,
-                TALE_DRY_OPTION,
-                TALE_JSON_OPTION}};
+                RESULT_FORCE_OPTION,
+                RESULT_DRY_OPTION,
+                RESULT_JSON_OPTION}};

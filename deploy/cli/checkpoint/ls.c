@@ -1,6 +1,6 @@
 #include "deploy/state/catalog.h"
 #include "deploy/cli/checkpoint/commands.h"
-#include "deploy/cli/checkpoint/tale.h"
+#include "deploy/cli/checkpoint/result.h"
 
 #include "codec/base/units.h"
 
@@ -50,7 +50,7 @@ static bool s_is_newest(const catalog_t *catalog, size_t index)
     return true;
 }
 
-static json_value_t *s_store(const catalog_t *catalog, size_t index)
+static json_value_t *s_list_store(const catalog_t *catalog, size_t index)
 {
     const catalog_store_t *store = &catalog->stores[index];
     json_value_t *row = json_new_object(), *snapshots = json_new_array();
@@ -143,7 +143,7 @@ static void s_print_points(const json_value_t *document)
 
 /* ---- The command ---- */
 
-static void s_fill(json_value_t *document, const catalog_t *catalog, const char *region, bool points)
+static void s_fill_listing(json_value_t *document, const catalog_t *catalog, const char *region, bool points)
 {
     json_value_t *stores = json_new_array();
     json_set_string(document, "job", catalog->topology->job.name);
@@ -151,7 +151,7 @@ static void s_fill(json_value_t *document, const catalog_t *catalog, const char 
         const store_place_t *place = &catalog->stores[i].place;
         if (place->kind == STORE_OTHER || (region && strcmp(region, place->region) != 0))
             continue;
-        json_value_t *store = s_store(catalog, i);
+        json_value_t *store = s_list_store(catalog, i);
         json_add_moved(stores, &store);
     }
     json_value_t *rows = points ? s_points(catalog) : NULL;
@@ -176,21 +176,21 @@ static bool s_has_damage(const catalog_t *catalog)
     return false;
 }
 
-static int s_print(tale_t *tale, const catalog_t *catalog, const char *region, bool points)
+static int s_print_listing(result_t *result, const catalog_t *catalog, const char *region, bool points)
 {
-    s_fill(tale->document, catalog, region, points);
-    if (tale->json)
-        tale_print_json(&tale->document);
+    s_fill_listing(result->document, catalog, region, points);
+    if (result->json)
+        result_print_json(&result->document);
     else if (points)
-        s_print_points(tale->document);
+        s_print_points(result->document);
     else
-        s_print_text(tale->document);
+        s_print_text(result->document);
     return s_has_damage(catalog) ? EXIT_PROBLEMS : EXIT_DONE;
 }
 
-static int s_run(const cli_args_t *args)
+static int s_run_ls(const cli_args_t *args)
 {
-    tale_t tale;
+    result_t result;
     catalog_t *catalog = NULL;
     err_t err = {0};
     const char *region = cli_value(args, "region"), *archive = cli_value(args, "archive");
@@ -200,14 +200,15 @@ static int s_run(const cli_args_t *args)
     int status = archive ? EXIT_DONE : commands_state(args, "checkpoint ls", dir);
     if (status)
         return status;
-    tale_init(&tale, args, "checkpoint ls");
+    result_init(&result, args, "checkpoint ls");
     err_code_t code =
         archive ? catalog_open_archive(archive, &catalog, &err) : catalog_open(dir, true, &catalog, &err);
     if (!code && region && topology_region_index(catalog->topology, region) == SIZE_MAX)
         code = err_set(&err, ERR_USAGE, "there is no region %s in this job; name one of its regions", region);
-    status = code ? tale_fail(&tale, code, &err) : s_print(&tale, catalog, region, cli_has(args, "points"));
+    status = code ? result_fail(&result, code, &err)
+                  : s_print_listing(&result, catalog, region, cli_has(args, "points"));
     catalog_destroy(&catalog);
-    tale_fini(&tale);
+    result_fini(&result);
     return status;
 }
 
@@ -221,10 +222,10 @@ const cli_command_t checkpoint_ls = {
              "stream to other regions. A common point that not all shards have is marked with !. Ends with 3 "
              "when something\n"
              "is damaged.",
-    .run = s_run,
+    .run = s_run_ls,
     .options = {
-        TALE_STATE_OPTION,
+        RESULT_STATE_OPTION,
         {"archive", 'a', "FILE", "an archive in place of a state directory"},
         {"points", 0, NULL, "the common points, to which checkpoint restore --to and export --to go back"},
-        TALE_REGION_OPTION,
-        TALE_JSON_OPTION}};
+        RESULT_REGION_OPTION,
+        RESULT_JSON_OPTION}};

@@ -1,6 +1,6 @@
 #include "deploy/state/catalog.h"
 #include "deploy/cli/checkpoint/commands.h"
-#include "deploy/cli/checkpoint/tale.h"
+#include "deploy/cli/checkpoint/result.h"
 
 #include "actors/scheduler/global/global_mark.h"
 #include "deploy/launch/control.h"
@@ -16,7 +16,7 @@
 #define MARK_LOOK_NS 200000000
 
 typedef struct {
-    tale_t tale;
+    result_t result;
     char dir[STATEDIR_PATH_MAX];
     const char *name;
     char tag[MANIFEST_NAME_MAX + 1]; /* made under it */
@@ -51,7 +51,7 @@ static err_code_t s_check_name(const mark_t *self, bool *ret_fresh, err_t *err)
     return code;
 }
 
-static err_code_t s_say(const mark_t *self, const char *what, bool fresh, char **ret_answer, err_t *err)
+static err_code_t s_say_word(const mark_t *self, const char *what, bool fresh, char **ret_answer, err_t *err)
 {
     char request[GLOBAL_MARK_NAME_MAX + 32];
     err_t why = {.code = ERR_OK};
@@ -65,10 +65,10 @@ static err_code_t s_say(const mark_t *self, const char *what, bool fresh, char *
     return code ? err_set(err, code, "%s", why.text) : ERR_OK;
 }
 
-static err_code_t s_ask(const mark_t *self, bool fresh, err_t *err)
+static err_code_t s_ask_point(const mark_t *self, bool fresh, err_t *err)
 {
     char *answer = NULL;
-    err_code_t code = s_say(self, "mark", fresh, &answer, err);
+    err_code_t code = s_say_word(self, "mark", fresh, &answer, err);
     if (!code && !strcmp(answer, "busy"))
         code = err_set(err, ERR_IN_USE, "another common point is being made; try again");
     else if (!code && !strcmp(answer, "known"))
@@ -85,7 +85,7 @@ static err_code_t s_await(mark_t *self, err_t *err)
 {
     for (;;) {
         char *answer = NULL, state[16] = "", tag[MANIFEST_NAME_MAX + 1] = "";
-        err_code_t code = s_say(self, "marked", false, &answer, err);
+        err_code_t code = s_say_word(self, "marked", false, &answer, err);
         if (!code)
             sscanf(answer, "%15s %63s", state, tag);
         free(answer);
@@ -104,7 +104,7 @@ static err_code_t s_await(mark_t *self, err_t *err)
     }
 }
 
-static int s_run(const cli_args_t *args)
+static int s_run_mark(const cli_args_t *args)
 {
     mark_t self = {.name = cli_positional(args)};
     bool fresh = false;
@@ -112,19 +112,19 @@ static int s_run(const cli_args_t *args)
     int status = commands_state(args, "checkpoint mark", self.dir);
     if (status)
         return status;
-    tale_init(&self.tale, args, "checkpoint mark");
+    result_init(&self.result, args, "checkpoint mark");
     err_code_t code = s_check_name(&self, &fresh, &err);
     if (!code)
-        code = s_ask(&self, fresh, &err);
+        code = s_ask_point(&self, fresh, &err);
     if (!code)
         code = s_await(&self, &err);
     if (!code)
-        json_set_string(self.tale.document, "point", self.tag);
-    status = code ? tale_fail(&self.tale, code, &err)
-                  : tale_end(&self.tale, EXIT_DONE,
-                             "made common point %s; checkpoint restore --to %s goes back to it", self.tag,
-                             self.tag);
-    tale_fini(&self.tale);
+        json_set_string(self.result.document, "point", self.tag);
+    status = code ? result_fail(&self.result, code, &err)
+                  : result_end(&self.result, EXIT_DONE,
+                               "made common point %s; checkpoint restore --to %s goes back to it", self.tag,
+                               self.tag);
+    result_fini(&self.result);
     return status;
 }
 
@@ -138,5 +138,5 @@ const cli_command_t checkpoint_mark = {
              "checkpoint.marks are kept, whoever made them. A number follows the name, and is told, when an "
              "attempt failed or\n"
              "when it is not known here whether the name was used before.",
-    .run = s_run,
-    .options = {TALE_STATE_OPTION, TALE_JSON_OPTION}};
+    .run = s_run_mark,
+    .options = {RESULT_STATE_OPTION, RESULT_JSON_OPTION}};

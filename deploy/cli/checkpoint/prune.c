@@ -1,6 +1,6 @@
 #include "deploy/cli/checkpoint/build.h"
 #include "deploy/cli/checkpoint/commands.h"
-#include "deploy/cli/checkpoint/tale.h"
+#include "deploy/cli/checkpoint/result.h"
 
 #include "codec/base/units.h"
 #include "deploy/launch/launch.h"
@@ -10,7 +10,7 @@
 #include <string.h>
 
 typedef struct {
-    tale_t tale;
+    result_t result;
     catalog_t *catalog;
     uint64_t keep;
     bool tags;
@@ -77,18 +77,19 @@ static err_code_t s_rewrite(catalog_store_t *store, const bool *goes, err_t *err
 
 static void s_tell_going(prune_t *self, const catalog_store_t *store, const bool *goes)
 {
-    const char *what = self->tale.dry ? "to remove" : "removed";
+    const char *what = self->result.dry ? "to remove" : "removed";
     for (size_t i = 0; i < store->count; i++) {
         const catalog_snapshot_t *snapshot = &store->snapshots[i];
         if (!goes[i])
             continue;
-        tale_row(&self->tale, what, store->place.below, snapshot->readable ? &snapshot->manifest.id : NULL,
-                 snapshot->size_bytes, snapshot->readable ? NULL : snapshot->why);
+        result_row(&self->result, what, store->place.below,
+                   snapshot->readable ? &snapshot->manifest.id : NULL, snapshot->size_bytes,
+                   snapshot->readable ? NULL : snapshot->why);
         self->removed++;
         self->removed_bytes += snapshot->size_bytes;
     }
     if (!store->count)
-        tale_row(&self->tale, what, store->place.below, NULL, 0, store->readable ? "empty" : store->why);
+        result_row(&self->result, what, store->place.below, NULL, 0, store->readable ? "empty" : store->why);
 }
 
 /* A store is written anew without what goes; one that holds something damaged cannot be, and stays as it
@@ -103,7 +104,7 @@ static const char *s_stays_damaged(catalog_store_t *store, const bool *goes)
 
 /* One of which nothing stays goes whole, also an empty or unreadable one when it is older than the newest
  * good. */
-static err_code_t s_store(prune_t *self, walk_t *walk, catalog_store_t *store, bool last, err_t *err)
+static err_code_t s_prune_store(prune_t *self, walk_t *walk, catalog_store_t *store, bool last, err_t *err)
 {
     bool old = walk->found_good, *goes = calloc(store->count + 1, sizeof *goes);
     size_t going = 0;
@@ -118,11 +119,11 @@ static err_code_t s_store(prune_t *self, walk_t *walk, catalog_store_t *store, b
         damage = store->why;
     err_code_t code = ERR_OK;
     if (damage) {
-        tale_row(&self->tale, "left", store->place.below, NULL, 0, damage);
+        result_row(&self->result, "left", store->place.below, NULL, 0, damage);
         self->left++;
     } else if ((going || all) && !theirs) {
         s_tell_going(self, store, goes);
-        if (!self->tale.dry)
+        if (!self->result.dry)
             code = all ? build_remove(store->path, err) : s_rewrite(store, goes, err);
     }
     free(goes);
@@ -139,29 +140,29 @@ static err_code_t s_prune(prune_t *self, err_t *err)
         if (last)
             walk = (walk_t){0};
         if (store->place.kind != STORE_OTHER)
-            code = s_store(self, &walk, store, last, err);
+            code = s_prune_store(self, &walk, store, last, err);
     }
     return code;
 }
 
-static int s_end(prune_t *self)
+static int s_end_prune(prune_t *self)
 {
     char size[UNITS_TEXT_MAX], left[128] = "";
-    json_set_u64(self->tale.document, "removed", self->removed);
-    json_set_u64(self->tale.document, "removed_bytes", self->removed_bytes);
-    json_set_u64(self->tale.document, "left", self->left);
+    json_set_u64(self->result.document, "removed", self->removed);
+    json_set_u64(self->result.document, "removed_bytes", self->removed_bytes);
+    json_set_u64(self->result.document, "left", self->left);
     if (self->left)
         snprintf(left, sizeof left,
                  "; %" PRIu64
                  " damaged stores are left as they are, cloudless checkpoint repair may have a remedy",
                  self->left);
-    return tale_end(&self->tale, self->left ? EXIT_PROBLEMS : EXIT_DONE, "%s %" PRIu64 " snapshots, %s%s%s",
-                    self->tale.dry ? "would remove" : "removed", self->removed,
-                    units_print_size(self->removed_bytes, size),
-                    self->live ? "; the newest stores are left to the running job" : "", left);
+    return result_end(&self->result, self->left ? EXIT_PROBLEMS : EXIT_DONE,
+                      "%s %" PRIu64 " snapshots, %s%s%s", self->result.dry ? "would remove" : "removed",
+                      self->removed, units_print_size(self->removed_bytes, size),
+                      self->live ? "; the newest stores are left to the running job" : "", left);
 }
 
-static int s_run(const cli_args_t *args)
+static int s_run_prune(const cli_args_t *args)
 {
     prune_t self = {.tags = cli_has(args, "tags")};
     statedir_t *state = NULL;
@@ -173,20 +174,20 @@ static int s_run(const cli_args_t *args)
     int status = commands_state(args, "checkpoint prune", dir);
     if (status)
         return status;
-    tale_init(&self.tale, args, "checkpoint prune");
-    self.tale.dry = cli_has(args, "dry-run");
+    result_init(&self.result, args, "checkpoint prune");
+    self.result.dry = cli_has(args, "dry-run");
     err_code_t code = catalog_open(dir, false, &self.catalog, &err);
     self.live = !code && self.catalog->live;
-    if (!code && !self.live && !self.tale.dry)
+    if (!code && !self.live && !self.result.dry)
         code = build_take(&self.catalog, &state, &err);
     if (!code && !keep)
         self.keep = self.catalog->topology->checkpoint.keep;
     if (!code)
         code = s_prune(&self, &err);
-    status = code ? tale_fail(&self.tale, code, &err) : s_end(&self);
+    status = code ? result_fail(&self.result, code, &err) : s_end_prune(&self);
     statedir_close(&state);
     catalog_destroy(&self.catalog);
-    tale_fini(&self.tale);
+    result_fini(&self.result);
     return status;
 }
 
@@ -197,10 +198,10 @@ const cli_command_t checkpoint_prune = {
     .example = "cloudless checkpoint prune --state run1 --keep 2 --dry-run",
     .notes = "A store in which something damaged has to stay is left as it is, and the exit status is 3; the "
              "others are pruned.",
-    .run = s_run,
+    .run = s_run_prune,
     .options = {
-        TALE_STATE_OPTION,
+        RESULT_STATE_OPTION,
         {"keep", 0, "N", "snapshots of each shard that stay (default: checkpoint.keep of the topology)"},
         {"tags", 0, NULL, "common points (mark/...) are removed and counted like others"},
-        TALE_DRY_OPTION,
-        TALE_JSON_OPTION}};
+        RESULT_DRY_OPTION,
+        RESULT_JSON_OPTION}};

@@ -2,9 +2,9 @@
 #include "deploy/cli/checkpoint/commands.h"
 #include "deploy/cli/checkpoint/files.h"
 #include "deploy/cli/checkpoint/spare.h"
-#include "deploy/cli/checkpoint/tale.h"
+#include "deploy/cli/checkpoint/result.h"
 
-#include "actors/scheduler/base/keep.h"
+#include "actors/scheduler/base/journal.h"
 #include "deploy/launch/launch.h"
 #include "deploy/state/holders.h"
 
@@ -13,7 +13,7 @@
 #include <string.h>
 
 typedef struct {
-    tale_t tale;
+    result_t result;
     char dir[STATEDIR_PATH_MAX];
     catalog_t *catalog;
     statedir_t *state;
@@ -70,7 +70,7 @@ static void s_own(plan_t *plan)
 
 /* A spare fills a damaged number, or comes beside it when it is newer than all that is whole: what is older
  * its owner has removed by its own rule. */
-static void s_fill(plan_t *plan, const spare_t *spare)
+static void s_fill_plan(plan_t *plan, const spare_t *spare)
 {
     uint64_t newest_good = 0;
     for (size_t i = 0; i < plan->count; i++) {
@@ -99,42 +99,42 @@ static void s_plan(const repair_t *self, plan_t *plan)
     for (size_t i = self->spares.count;
          i-- > 0;) /* the newest first: what is older than it then need not be had */
         if (spare_belongs(&self->spares.items[i], &plan->place))
-            s_fill(plan, &self->spares.items[i]);
+            s_fill_plan(plan, &self->spares.items[i]);
     if (plan->count > 1)
         qsort(plan->rows, plan->count, sizeof *plan->rows, s_by_number);
 }
 
 /* ---- Writing it ---- */
 
-static err_code_t s_load(plan_t *plan, const row_t *row, snapshot_t **ret_snapshot, err_t *err)
+static err_code_t s_load_spare(plan_t *plan, const row_t *row, snapshot_t **ret_snapshot, err_t *err)
 {
     return row->spare ? spare_load(row->spare, ret_snapshot, err)
                       : catalog_load(plan->store, row->number, ret_snapshot, err);
 }
 
-static err_code_t s_write(repair_t *self, plan_t *plan, err_t *err)
+static err_code_t s_write_store(repair_t *self, plan_t *plan, err_t *err)
 {
     char path[STATEDIR_PATH_MAX];
     build_t build = {0};
     err_code_t code = stores_path(self->catalog->dir, &plan->place, path, err);
-    if (!code && !self->tale.dry)
+    if (!code && !self->result.dry)
         code = build_begin(&build, path, err);
     for (size_t i = 0; i < plan->count && !code; i++) {
         snapshot_t *snapshot = NULL;
         const row_t *row = &plan->rows[i];
         if (!row->whole && !row->spare)
             continue;
-        code = s_load(plan, row, &snapshot, err);
-        if (!code && !self->tale.dry)
+        code = s_load_spare(plan, row, &snapshot, err);
+        if (!code && !self->result.dry)
             code = build_add(&build, snapshot, err);
         if (!code && row->spare)
-            tale_row(&self->tale, self->tale.dry ? "to take" : "taken", plan->place.below, &snapshot->id,
-                     row->spare->size_bytes, row->spare->from);
+            result_row(&self->result, self->result.dry ? "to take" : "taken", plan->place.below,
+                       &snapshot->id, row->spare->size_bytes, row->spare->from);
         snapshot_destroy(&snapshot);
     }
-    if (!code && !self->tale.dry)
+    if (!code && !self->result.dry)
         code = build_verify(&build, err);
-    if (!code && !self->tale.dry)
+    if (!code && !self->result.dry)
         code = build_place(&build, err);
     build_fini(&build);
     self->taken += code ? 0 : plan->spares;
@@ -152,7 +152,7 @@ static bool s_keeps_newest(const plan_t *plan)
 static void s_tell_remaining(repair_t *self, const plan_t *plan, bool written)
 {
     if (plan->store && !plan->store->readable && !plan->spares) {
-        tale_row(&self->tale, "damaged", plan->place.below, NULL, 0, plan->store->why);
+        result_row(&self->result, "damaged", plan->place.below, NULL, 0, plan->store->why);
         self->remaining++;
     }
     for (size_t i = 0; i < plan->count; i++) {
@@ -160,12 +160,13 @@ static void s_tell_remaining(repair_t *self, const plan_t *plan, bool written)
         manifest_id_t id = {.number = row->number};
         if (row->whole || (row->spare && written) || !row->why)
             continue;
-        tale_row(&self->tale, written ? "left out" : "damaged", plan->place.below, &id, 0, row->why);
+        result_row(&self->result, written ? "left out" : "damaged", plan->place.below, &id, 0, row->why);
         self->remaining += !written;
     }
 }
 
-static err_code_t s_store(repair_t *self, const store_place_t *place, catalog_store_t *store, err_t *err)
+static err_code_t s_repair_store(repair_t *self, const store_place_t *place, catalog_store_t *store,
+                                 err_t *err)
 {
     plan_t plan = {.place = *place, .store = store};
     if (store && store + 1 < self->catalog->stores + self->catalog->count)
@@ -179,7 +180,7 @@ static err_code_t s_store(repair_t *self, const store_place_t *place, catalog_st
     }
     bool older = self->older && any_damaged && any_good && !s_keeps_newest(&plan);
     bool write = (plan.spares && s_keeps_newest(&plan)) || older;
-    err_code_t code = write ? s_write(self, &plan, err) : ERR_OK;
+    err_code_t code = write ? s_write_store(self, &plan, err) : ERR_OK;
     if (!code)
         s_tell_remaining(self, &plan, write);
     free(plan.rows);
@@ -192,11 +193,11 @@ static err_code_t s_store(repair_t *self, const store_place_t *place, catalog_st
 static err_code_t s_scheduler(repair_t *self, const catalog_store_t *store, err_t *err)
 {
     err_t lost = {.code = ERR_OK};
-    err_code_t code = keep_set_aside(store->path, self->tale.dry, &lost, err);
+    err_code_t code = journal_set_aside(store->path, self->result.dry, &lost, err);
     if (code || !lost.code)
         return code;
-    tale_row(&self->tale, self->tale.dry ? "to set aside" : "set aside", store->place.below, NULL, 0,
-             lost.text);
+    result_row(&self->result, self->result.dry ? "to set aside" : "set aside", store->place.below, NULL, 0,
+               lost.text);
     self->set_aside++;
     return ERR_OK;
 }
@@ -235,53 +236,54 @@ static err_code_t s_repair(repair_t *self, const char *region, err_t *err)
         catalog_store_t *store = &self->catalog->stores[i];
         if (store->place.kind == STORE_SHARD && (!region || !strcmp(region, store->place.region)) &&
             !catalog_is_gone(self->catalog, store))
-            code = s_store(self, &store->place, store, err);
+            code = s_repair_store(self, &store->place, store, err);
         else if (stores_is_scheduler(&store->place))
             code = s_scheduler(self, store, err);
     }
     for (size_t i = 0; i < self->spares.count && !code; i++) {
         store_place_t place;
         if (s_is_missing(self, i, region, &place))
-            code = s_store(self, &place, NULL, err);
+            code = s_repair_store(self, &place, NULL, err);
     }
     return code;
 }
 
-static int s_end(repair_t *self)
+static int s_end_repair(repair_t *self)
 {
-    json_set_u64(self->tale.document, "taken", self->taken);
-    json_set_u64(self->tale.document, "remaining", self->remaining);
-    json_set_u64(self->tale.document, "set_aside", self->set_aside);
-    json_set_u64(self->tale.document, "files", self->files);
+    json_set_u64(self->result.document, "taken", self->taken);
+    json_set_u64(self->result.document, "remaining", self->remaining);
+    json_set_u64(self->result.document, "set_aside", self->set_aside);
+    json_set_u64(self->result.document, "files", self->files);
     if (self->dry_end)
-        return tale_end(&self->tale, EXIT_DONE,
-                        "would take " LAUNCH_TOPOLOGY_FILE ", and then see what else is to be repaired");
-    const char *did = self->tale.dry ? "would take" : "took";
+        return result_end(&self->result, EXIT_DONE,
+                          "would take " LAUNCH_TOPOLOGY_FILE ", and then see what else is to be repaired");
+    const char *did = self->result.dry ? "would take" : "took";
     if (self->remaining)
-        return tale_end(&self->tale, EXIT_PROBLEMS,
-                        "%s %" PRIu64 " snapshots; %" PRIu64
-                        " stay damaged: no whole copy was found; name more with "
-                        "--from or --archive",
-                        did, self->taken, self->remaining);
-    return tale_end(&self->tale, EXIT_DONE, "%s %" PRIu64 " snapshots; nothing %sis damaged", did,
-                    self->taken, self->set_aside || self->files ? "else " : "");
+        return result_end(&self->result, EXIT_PROBLEMS,
+                          "%s %" PRIu64 " snapshots; %" PRIu64
+                          " stay damaged: no whole copy was found; name more with "
+                          "--from or --archive",
+                          did, self->taken, self->remaining);
+    return result_end(&self->result, EXIT_DONE, "%s %" PRIu64 " snapshots; nothing %sis damaged", did,
+                      self->taken, self->set_aside || self->files ? "else " : "");
 }
 
-static err_code_t s_open(repair_t *self, const cli_args_t *args, err_t *err)
+static err_code_t s_open_catalog(repair_t *self, const cli_args_t *args, err_t *err)
 {
     const char *from = cli_value(args, "from"), *archive = cli_value(args, "archive"),
                *region = cli_value(args, "region");
     /* Beside a running job (a dry run then) it is looked at one moment of it. */
     bool busy = state_holder(self->dir) != 0, taken = false, written = false;
-    err_code_t code = busy ? ERR_OK : files_mend_topology(&self->tale, self->dir, from, archive, &taken, err);
-    self->dry_end = !code && taken && self->tale.dry; /* nothing more can be read before it is there */
+    err_code_t code =
+        busy ? ERR_OK : files_mend_topology(&self->result, self->dir, from, archive, &taken, err);
+    self->dry_end = !code && taken && self->result.dry; /* nothing more can be read before it is there */
     if (code || self->dry_end)
         return code;
-    code = catalog_open(self->dir, busy && self->tale.dry, &self->catalog, err);
+    code = catalog_open(self->dir, busy && self->result.dry, &self->catalog, err);
     if (!code && !busy)
-        code = files_mend_job(&self->tale, self->catalog, &written, err);
+        code = files_mend_job(&self->result, self->catalog, &written, err);
     self->files += taken + written;
-    if (!code && !self->tale.dry)
+    if (!code && !self->result.dry)
         code = build_take(&self->catalog, &self->state, err);
     if (!code && region && topology_region_index(self->catalog->topology, region) == SIZE_MAX)
         code = err_set(err, ERR_USAGE, "there is no region %s in this job; name one of its regions", region);
@@ -295,23 +297,23 @@ static err_code_t s_open(repair_t *self, const cli_args_t *args, err_t *err)
     return code;
 }
 
-static int s_run(const cli_args_t *args)
+static int s_run_repair(const cli_args_t *args)
 {
     repair_t self = {.older = cli_has(args, "older")};
     err_t err = {0};
     int status = commands_state(args, "checkpoint repair", self.dir);
     if (status)
         return status;
-    tale_init(&self.tale, args, "checkpoint repair");
-    self.tale.dry = cli_has(args, "dry-run");
-    err_code_t code = s_open(&self, args, &err);
+    result_init(&self.result, args, "checkpoint repair");
+    self.result.dry = cli_has(args, "dry-run");
+    err_code_t code = s_open_catalog(&self, args, &err);
     if (!code && !self.dry_end)
         code = s_repair(&self, cli_value(args, "region"), &err);
-    status = code ? tale_fail(&self.tale, code, &err) : s_end(&self);
+    status = code ? result_fail(&self.result, code, &err) : s_end_repair(&self);
     spares_fini(&self.spares);
     statedir_close(&self.state);
     catalog_destroy(&self.catalog);
-    tale_fini(&self.tale);
+    result_fini(&self.result);
     return status;
 }
 
@@ -328,12 +330,12 @@ const cli_command_t checkpoint_repair = {
              "and the exit\nstatus is 3; --older gives it up. Regions that have nothing here are left out "
              "unless named with "
              "--region.",
-    .run = s_run,
+    .run = s_run_repair,
     .options = {
-        TALE_STATE_OPTION,
+        RESULT_STATE_OPTION,
         {"from", 0, "DIR", "another state directory of the job: its shards and its keepers' copies"},
         {"archive", 'a', "FILE", "an archive of the job"},
         {"older", 0, NULL, "where the newest is lost, go on from an older one: what came after is lost"},
-        TALE_REGION_OPTION,
-        TALE_DRY_OPTION,
-        TALE_JSON_OPTION}};
+        RESULT_REGION_OPTION,
+        RESULT_DRY_OPTION,
+        RESULT_JSON_OPTION}};

@@ -1,6 +1,6 @@
 #include "deploy/cli/checkpoint/build.h"
 #include "deploy/cli/checkpoint/commands.h"
-#include "deploy/cli/checkpoint/tale.h"
+#include "deploy/cli/checkpoint/result.h"
 #include "deploy/launch/launch.h"
 
 #include <inttypes.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 
 typedef struct {
-    tale_t tale;
+    result_t result;
     catalog_t *catalog;
     statedir_t *state;
     pick_t *picks;
@@ -52,7 +52,7 @@ static err_code_t s_settle(const restore_t *self, size_t index, snapshot_t *snap
     return ERR_OK;
 }
 
-static err_code_t s_write(restore_t *self, size_t index, err_t *err)
+static err_code_t s_write_shard(restore_t *self, size_t index, err_t *err)
 {
     char path[STATEDIR_PATH_MAX];
     const pick_t *pick = &self->picks[index];
@@ -62,9 +62,9 @@ static err_code_t s_write(restore_t *self, size_t index, err_t *err)
         stores_place(STORE_SHARD, pick->store->place.region, pick->shard, self->incarnation);
     err_code_t code = pick_load(pick, &snapshot, err);
     if (!code)
-        tale_row(&self->tale, self->tale.dry ? "to restore" : "restored", place.below, &snapshot->id,
-                 pick->snapshot->size_bytes, NULL);
-    if (code || self->tale.dry) {
+        result_row(&self->result, self->result.dry ? "to restore" : "restored", place.below, &snapshot->id,
+                   pick->snapshot->size_bytes, NULL);
+    if (code || self->result.dry) {
         snapshot_destroy(&snapshot);
         return code;
     }
@@ -92,23 +92,23 @@ static err_code_t s_restore(restore_t *self, err_t *err)
     self->builds = calloc(self->count, sizeof *self->builds);
     CHECK(self->builds);
     for (size_t i = 0; i < self->count && !code; i++)
-        code = s_write(self, i, err);
-    for (size_t i = 0; i < self->count && !code && !self->tale.dry; i++)
+        code = s_write_shard(self, i, err);
+    for (size_t i = 0; i < self->count && !code && !self->result.dry; i++)
         code = build_place(&self->builds[i], err);
     return code;
 }
 
-static int s_end(restore_t *self, const char *point)
+static int s_end_restore(restore_t *self, const char *point)
 {
     char incarnation[17];
     snprintf(incarnation, sizeof incarnation, "%016" PRIx64, self->incarnation);
-    json_set_string(self->tale.document, "point", point);
-    json_set_string(self->tale.document, "incarnation", incarnation);
-    json_set_u64(self->tale.document, "shards", self->count);
+    json_set_string(self->result.document, "point", point);
+    json_set_string(self->result.document, "incarnation", incarnation);
+    json_set_u64(self->result.document, "shards", self->count);
     char command[LAUNCH_COMMAND_MAX];
-    return tale_end(&self->tale, EXIT_DONE, "%s %zu shards to %s; go on with %s",
-                    self->tale.dry ? "would put back" : "put back", self->count, point,
-                    launch_resume_command(self->catalog->dir, command));
+    return result_end(&self->result, EXIT_DONE, "%s %zu shards to %s; go on with %s",
+                      self->result.dry ? "would put back" : "put back", self->count, point,
+                      launch_resume_command(self->catalog->dir, command));
 }
 
 /* Only common points: snapshots of other tags were taken by each shard for itself. */
@@ -119,7 +119,7 @@ static void s_choose(const char *to, choice_t *choice, char tag[MANIFEST_NAME_MA
     choice->tag = tag;
 }
 
-static int s_run(const cli_args_t *args)
+static int s_run_restore(const cli_args_t *args)
 {
     restore_t self = {0};
     err_t err = {0};
@@ -132,25 +132,25 @@ static int s_run(const cli_args_t *args)
     int status = commands_state(args, "checkpoint restore", dir);
     if (status)
         return status;
-    tale_init(&self.tale, args, "checkpoint restore");
-    self.tale.dry = cli_has(args, "dry-run");
+    result_init(&self.result, args, "checkpoint restore");
+    self.result.dry = cli_has(args, "dry-run");
     s_choose(cli_value(args, "to"), &choice, tag);
     err_code_t code = catalog_open(dir, false, &self.catalog, &err);
-    if (!code && !self.tale.dry)
+    if (!code && !self.result.dry)
         code = build_take(&self.catalog, &self.state, &err);
     if (!code)
         code = catalog_pick_all(self.catalog, cli_value(args, "region"), cli_has(args, "here"), &choice,
                                 &self.picks, &self.count, &err);
     if (!code)
         code = s_restore(&self, &err);
-    status = code ? tale_fail(&self.tale, code, &err) : s_end(&self, tag);
+    status = code ? result_fail(&self.result, code, &err) : s_end_restore(&self, tag);
     for (size_t i = 0; self.builds && i < self.count; i++)
         build_fini(&self.builds[i]);
     free(self.builds);
     free(self.picks);
     statedir_close(&self.state);
     catalog_destroy(&self.catalog);
-    tale_fini(&self.tale);
+    result_fini(&self.result);
     return status;
 }
 
@@ -165,10 +165,10 @@ const cli_command_t checkpoint_restore = {
              "restored by\nitself, with --here where a region's shards lie on more than one. If it is "
              "interrupted, run it "
              "again.",
-    .run = s_run,
-    .options = {TALE_STATE_OPTION,
+    .run = s_run_restore,
+    .options = {RESULT_STATE_OPTION,
                 {"to", 0, "POINT", "name of the common point; see checkpoint ls --points"},
-                TALE_REGION_OPTION,
-                TALE_HERE_OPTION,
-                TALE_DRY_OPTION,
-                TALE_JSON_OPTION}};
+                RESULT_REGION_OPTION,
+                RESULT_HERE_OPTION,
+                RESULT_DRY_OPTION,
+                RESULT_JSON_OPTION}};

@@ -1,6 +1,6 @@
 #include "deploy/state/catalog.h"
 #include "deploy/cli/checkpoint/commands.h"
-#include "deploy/cli/checkpoint/tale.h"
+#include "deploy/cli/checkpoint/result.h"
 
 #include "codec/base/units.h"
 #include "codec/wire/schema.h"
@@ -142,7 +142,7 @@ static json_value_t *s_values(const manifest_t *manifest)
     return values;
 }
 
-static void s_fill(json_value_t *document, const pick_t *pick)
+static void s_fill_snapshot(json_value_t *document, const pick_t *pick)
 {
     char history[17], incarnation[17];
     const manifest_id_t *id = &pick->snapshot->manifest.id;
@@ -181,7 +181,8 @@ static void s_print_text(const json_value_t *document)
 /* ---- Which ---- */
 
 /* One shard in the catalog, or the same in a keeper's copy. */
-static err_code_t s_find(const catalog_t *catalog, const cli_args_t *args, pick_t *ret_pick, err_t *err)
+static err_code_t s_find_snapshot(const catalog_t *catalog, const cli_args_t *args, pick_t *ret_pick,
+                                  err_t *err)
 {
     choice_t choice = {.tag = cli_value(args, "tag")};
     uint64_t shard = 0;
@@ -201,9 +202,9 @@ static err_code_t s_find(const catalog_t *catalog, const cli_args_t *args, pick_
     return catalog_pick(catalog, index, (uint32_t)shard, &choice, ret_pick, err);
 }
 
-static int s_run(const cli_args_t *args)
+static int s_run_show(const cli_args_t *args)
 {
-    tale_t tale;
+    result_t result;
     catalog_t *catalog = NULL;
     pick_t pick;
     snapshot_t *snapshot = NULL;
@@ -217,24 +218,24 @@ static int s_run(const cli_args_t *args)
     int status = archive ? EXIT_DONE : commands_state(args, "checkpoint show", dir);
     if (status)
         return status;
-    tale_init(&tale, args, "checkpoint show");
+    result_init(&result, args, "checkpoint show");
     err_code_t code =
         archive ? catalog_open_archive(archive, &catalog, &err) : catalog_open(dir, true, &catalog, &err);
     if (!code)
-        code = s_find(catalog, args, &pick, &err);
+        code = s_find_snapshot(catalog, args, &pick, &err);
     if (!code) /* what is shown is whole */
         code = pick_load(&pick, &snapshot, &err);
-    status = code ? tale_fail(&tale, code, &err) : EXIT_DONE;
+    status = code ? result_fail(&result, code, &err) : EXIT_DONE;
     if (!code) {
-        s_fill(tale.document, &pick);
-        if (tale.json)
-            tale_print_json(&tale.document);
+        s_fill_snapshot(result.document, &pick);
+        if (result.json)
+            result_print_json(&result.document);
         else
-            s_print_text(tale.document);
+            s_print_text(result.document);
     }
     snapshot_destroy(&snapshot);
     catalog_destroy(&catalog);
-    tale_fini(&tale);
+    result_fini(&result);
     return status;
 }
 
@@ -247,11 +248,11 @@ const cli_command_t checkpoint_show = {
              "protocol document under shard_state; applied lists first and end of each interval of batches. "
              "Numbers that are names\n"
              "(histories, layouts, incarnations, points, votes) are texts of 16 hexadecimal digits.",
-    .run = s_run,
-    .options = {TALE_STATE_OPTION,
+    .run = s_run_show,
+    .options = {RESULT_STATE_OPTION,
                 {"archive", 'a', "FILE", "an archive in place of a state directory"},
                 {"region", 'r', "NAME", "whose shard"},
                 {"shard", 'k', "K", "which shard, from 0"},
                 {"number", 0, "N", "the snapshot of this number"},
                 {"tag", 0, "TAG", "the newest with this tag; NAME also finds mark/NAME"},
-                TALE_JSON_OPTION}};
+                RESULT_JSON_OPTION}};

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static spare_t *s_add(spares_t *self)
+static spare_t *s_add_spare(spares_t *self)
 {
     spare_t *items = realloc(self->items, (self->count + 1) * sizeof *items);
     CHECK(items);
@@ -22,7 +22,7 @@ static void s_add_store(spares_t *self, const catalog_t *catalog, catalog_store_
         if (!snapshot->readable || (!store->archived && catalog_load(store, snapshot->number, &loaded, NULL)))
             continue;
         snapshot_destroy(&loaded);
-        spare_t *spare = s_add(self);
+        spare_t *spare = s_add_spare(self);
         snprintf(spare->region, sizeof spare->region, "%s", store->place.region);
         snprintf(spare->from, sizeof spare->from, "%s%s%s", catalog->dir, catalog->is_archive ? "" : "/",
                  catalog->is_archive ? "" : store->place.below);
@@ -75,7 +75,7 @@ err_code_t spares_add_archive(spares_t *self, const char *path, const catalog_t 
 
 /* ---- All ---- */
 
-static int s_compare(const void *a, const void *b)
+static int s_compare_spares(const void *a, const void *b)
 {
     const spare_t *left = a, *right = b;
     return incarnation_compare(left->id.incarnation, left->id.number, right->id.incarnation,
@@ -85,7 +85,7 @@ static int s_compare(const void *a, const void *b)
 void spares_sort(spares_t *self)
 {
     if (self->count > 1)
-        qsort(self->items, self->count, sizeof *self->items, s_compare);
+        qsort(self->items, self->count, sizeof *self->items, s_compare_spares);
 }
 
 void spares_fini(spares_t *self)

@@ -1,9 +1,9 @@
 #include "deploy/state/catalog.h"
 #include "deploy/cli/checkpoint/commands.h"
-#include "deploy/cli/checkpoint/tale.h"
+#include "deploy/cli/checkpoint/result.h"
 #include "deploy/cli/checkpoint/together.h"
 
-#include "actors/scheduler/base/keep.h"
+#include "actors/scheduler/base/journal.h"
 #include "deploy/launch/launch.h"
 #include "store/kv_child.h"
 #include "store/verify.h"
@@ -13,7 +13,7 @@
 #include <string.h>
 
 typedef struct {
-    tale_t tale;
+    result_t result;
     uint64_t stores;
     uint64_t snapshots;
     uint64_t values;
@@ -24,20 +24,20 @@ typedef struct {
 
 /* ---- What each store holds ---- */
 
-static void s_tell(verify_t *self, const char *below, const verify_report_t *report)
+static void s_tell_problems(verify_t *self, const char *below, const verify_report_t *report)
 {
     self->snapshots += report->snapshots;
     self->values += report->values;
     self->size_bytes += report->size_bytes;
     for (size_t i = 0; i < report->problem_count; i++) {
         manifest_id_t id = {.number = report->problems[i].number};
-        tale_row(&self->tale, "damaged", below, id.number ? &id : NULL, 0, report->problems[i].text);
+        result_row(&self->result, "damaged", below, id.number ? &id : NULL, 0, report->problems[i].text);
     }
     if (report->problem_total > report->problem_count) {
         char more[64];
         snprintf(more, sizeof more, "%" PRIu64 " more problems",
                  report->problem_total - report->problem_count);
-        tale_row(&self->tale, "damaged", below, NULL, 0, more);
+        result_row(&self->result, "damaged", below, NULL, 0, more);
     }
 }
 
@@ -56,10 +56,10 @@ static void s_tell_misplaced(verify_t *self, const catalog_store_t *store, const
         const catalog_snapshot_t *snapshot = &store->snapshots[i];
         manifest_id_t id = {.number = snapshot->number};
         if (!snapshot->readable && !s_told(report, snapshot->number))
-            tale_row(&self->tale, "damaged", store->place.below, &id, 0, snapshot->why);
+            result_row(&self->result, "damaged", store->place.below, &id, 0, snapshot->why);
     }
     if (!store->readable && !report->problem_total)
-        tale_row(&self->tale, "damaged", store->place.below, NULL, 0, store->why);
+        result_row(&self->result, "damaged", store->place.below, NULL, 0, store->why);
 }
 
 static err_code_t s_shard_store(verify_t *self, const catalog_t *catalog, const catalog_store_t *store,
@@ -73,7 +73,7 @@ static err_code_t s_shard_store(verify_t *self, const catalog_t *catalog, const 
         return ERR_OK; /* the running job has removed or just begun it */
     if (code && code != ERR_NOT_FOUND)
         return err_set(err, code, "%s", why.text);
-    s_tell(self, store->place.below, &report);
+    s_tell_problems(self, store->place.below, &report);
     if (!catalog_is_gone(catalog, store))
         s_tell_misplaced(self, store, &report);
     verify_report_fini(&report);
@@ -86,7 +86,7 @@ static err_code_t s_check_kept(const catalog_store_t *store, err_t *why)
     kv_t *kv = NULL;
     err_code_t code = kv_child_open(store->path, &kv, why);
     if (!code)
-        code = keep_check(kv, why);
+        code = journal_check(kv, why);
     kv_destroy(&kv);
     return code;
 }
@@ -100,11 +100,11 @@ static err_code_t s_other_store(verify_t *self, const catalog_t *catalog, const 
     self->stores++;
     if (code && code != ERR_NOT_FOUND)
         return err_set(err, code, "%s", why.text);
-    s_tell(self, store->place.below, &report);
+    s_tell_problems(self, store->place.below, &report);
     if (code && !catalog->live && !store->readable)
-        tale_row(&self->tale, "damaged", store->place.below, NULL, 0, store->why);
+        result_row(&self->result, "damaged", store->place.below, NULL, 0, store->why);
     if (!code && !report.problem_total && stores_is_scheduler(&store->place) && s_check_kept(store, &why))
-        tale_row(&self->tale, "damaged", store->place.below, NULL, 0, why.text);
+        result_row(&self->result, "damaged", store->place.below, NULL, 0, why.text);
     verify_report_fini(&report);
     return ERR_OK;
 }
@@ -135,11 +135,12 @@ static void s_shard(verify_t *self, const catalog_t *catalog, size_t region_inde
     self->shards_here += !code;
     snprintf(below, sizeof below, "%s/shard-%" PRIu32, region, shard);
     if (code == ERR_NOT_FOUND && !here && !catalog->live)
-        tale_row(&self->tale, "missing", below, NULL, 0,
-                 catalog_is_here(catalog, region)
-                     ? "the topology has this shard, and there is no snapshot of it"
-                     : "the topology has this region, and nothing of it is here (--here: it lies on another "
-                       "machine)");
+        result_row(
+            &self->result, "missing", below, NULL, 0,
+            catalog_is_here(catalog, region)
+                ? "the topology has this shard, and there is no snapshot of it"
+                : "the topology has this region, and nothing of it is here (--here: it lies on another "
+                  "machine)");
 }
 
 static void s_expected(verify_t *self, const catalog_t *catalog, bool here)
@@ -152,9 +153,9 @@ static void s_expected(verify_t *self, const catalog_t *catalog, bool here)
         const store_place_t *place = &catalog->stores[i].place;
         size_t r = place->kind == STORE_OTHER ? 0 : topology_region_index(topology, place->region);
         if (r == SIZE_MAX)
-            tale_row(&self->tale, "foreign", place->below, NULL, 0, "the topology has no such region");
+            result_row(&self->result, "foreign", place->below, NULL, 0, "the topology has no such region");
         else if (place->kind != STORE_OTHER && place->shard >= topology->regions[r].shards)
-            tale_row(&self->tale, "foreign", place->below, NULL, 0, "the topology has no such shard");
+            result_row(&self->result, "foreign", place->below, NULL, 0, "the topology has no such shard");
     }
 }
 
@@ -169,9 +170,9 @@ static void s_together(verify_t *self, const char *dir, bool live)
     err_code_t code = together_open(&together, &spec, &why);
     self->not_compared = live && code;
     if (!code && !together.fits)
-        tale_row(&self->tale, "apart", "the newest of all shards", NULL, 0, together.why);
+        result_row(&self->result, "apart", "the newest of all shards", NULL, 0, together.why);
     if (!code && !together.abreast && !live)
-        tale_row(&self->tale, "apart", "the newest of all shards", NULL, 0, together.why_apart);
+        result_row(&self->result, "apart", "the newest of all shards", NULL, 0, together.why_apart);
     together_fini(&together);
 }
 
@@ -186,7 +187,7 @@ static err_code_t s_check_job(verify_t *self, const catalog_t *catalog)
     if (code == ERR_NOT_FOUND)
         err_set(&why, code, "there is no such file; cloudless checkpoint repair writes it anew");
     if (code)
-        tale_row(&self->tale, code == ERR_NOT_FOUND ? "missing" : "damaged", "job", NULL, 0, why.text);
+        result_row(&self->result, code == ERR_NOT_FOUND ? "missing" : "damaged", "job", NULL, 0, why.text);
     return code;
 }
 
@@ -196,7 +197,7 @@ static err_code_t s_state(verify_t *self, const char *dir, bool here, err_t *err
     err_t why = {.code = ERR_OK};
     err_code_t code = catalog_open(dir, true, &catalog, &why);
     if (code == ERR_CONFIG) { /* nothing more can be said without knowing what should be there */
-        tale_row(&self->tale, "damaged", LAUNCH_TOPOLOGY_FILE, NULL, 0, why.text);
+        result_row(&self->result, "damaged", LAUNCH_TOPOLOGY_FILE, NULL, 0, why.text);
         return ERR_OK;
     }
     if (code)
@@ -222,7 +223,7 @@ static err_code_t s_archive(verify_t *self, const char *path, err_t *err)
     if (code == ERR_USAGE || code == ERR_IO || code == ERR_MEMORY || code == ERR_DENIED)
         return err_set(err, code, "%s", why.text);
     if (code) {
-        tale_row(&self->tale, "damaged", path, NULL, 0, why.text);
+        result_row(&self->result, "damaged", path, NULL, 0, why.text);
         return ERR_OK;
     }
     for (size_t i = 0; i < catalog->count; i++) {
@@ -240,9 +241,9 @@ static err_code_t s_archive(verify_t *self, const char *path, err_t *err)
 
 /* ---- The command ---- */
 
-static int s_end(verify_t *self)
+static int s_end_verify(verify_t *self)
 {
-    json_value_t *document = self->tale.document;
+    json_value_t *document = self->result.document;
     json_set_u64(document, "stores", self->stores);
     json_set_u64(document, "snapshots", self->snapshots);
     json_set_u64(document, "values", self->values);
@@ -250,21 +251,21 @@ static int s_end(verify_t *self)
     json_set_u64(document, "shards_expected", self->shards_expected);
     json_set_u64(document, "shards_here", self->shards_here);
     json_set_bool(document, "compared", !self->not_compared);
-    size_t problems = tale_count(&self->tale);
+    size_t problems = result_count(&self->result);
     json_set_u64(document, "problems", problems);
     if (problems)
-        return tale_end(&self->tale, EXIT_PROBLEMS,
-                        "%zu problems in %" PRIu64 " stores; of %" PRIu64 " shards %" PRIu64
-                        " have a snapshot here",
-                        problems, self->stores, self->shards_expected, self->shards_here);
-    return tale_end(&self->tale, EXIT_DONE,
-                    "all is well: %" PRIu64 " of %" PRIu64 " shards, %" PRIu64 " stores, %" PRIu64
-                    " snapshots, %" PRIu64 " values%s",
-                    self->shards_here, self->shards_expected, self->stores, self->snapshots, self->values,
-                    self->not_compared ? "; the running job moves too fast to compare its shards" : "");
+        return result_end(&self->result, EXIT_PROBLEMS,
+                          "%zu problems in %" PRIu64 " stores; of %" PRIu64 " shards %" PRIu64
+                          " have a snapshot here",
+                          problems, self->stores, self->shards_expected, self->shards_here);
+    return result_end(&self->result, EXIT_DONE,
+                      "all is well: %" PRIu64 " of %" PRIu64 " shards, %" PRIu64 " stores, %" PRIu64
+                      " snapshots, %" PRIu64 " values%s",
+                      self->shards_here, self->shards_expected, self->stores, self->snapshots, self->values,
+                      self->not_compared ? "; the running job moves too fast to compare its shards" : "");
 }
 
-static int s_run(const cli_args_t *args)
+static int s_run_verify(const cli_args_t *args)
 {
     verify_t self = {0};
     err_t err = {0};
@@ -275,11 +276,11 @@ static int s_run(const cli_args_t *args)
     int status = archive ? EXIT_DONE : commands_state(args, "checkpoint verify", dir);
     if (status)
         return status;
-    tale_init(&self.tale, args, "checkpoint verify");
+    result_init(&self.result, args, "checkpoint verify");
     err_code_t code =
         archive ? s_archive(&self, archive, &err) : s_state(&self, dir, cli_has(args, "here"), &err);
-    status = code ? tale_fail(&self.tale, code, &err) : s_end(&self);
-    tale_fini(&self.tale);
+    status = code ? result_fail(&self.result, code, &err) : s_end_verify(&self);
+    result_fini(&self.result);
     return status;
 }
 
@@ -293,8 +294,8 @@ const cli_command_t checkpoint_verify = {
              "incarnation that it lies under, and the newest of all shards must belong together. Ends with 3 "
              "when something\n"
              "is wrong; cloudless checkpoint repair may have a remedy.",
-    .run = s_run,
-    .options = {TALE_STATE_OPTION,
+    .run = s_run_verify,
+    .options = {RESULT_STATE_OPTION,
                 {"archive", 'a', "FILE", "an archive in place of a state directory"},
-                TALE_HERE_OPTION,
-                TALE_JSON_OPTION}};
+                RESULT_HERE_OPTION,
+                RESULT_JSON_OPTION}};

@@ -11,7 +11,7 @@
 void region_base_init(region_base_t *self, const region_spec_t *spec, int64_t now_us)
 {
     CHECK(spec->region_index < spec->topology->region_count);
-    const message_t *saved = spec->kept ? spec->kept->state : NULL;
+    const message_t *saved = spec->legacy ? spec->legacy->state : NULL;
     *self = (region_base_t){.spec = *spec,
                             .region = &spec->topology->regions[spec->region_index],
                             .saved = saved ? message_dup(saved) : NULL,

@@ -20,7 +20,6 @@
 #define SECOND_US (1000 * MILLISECOND_US)
 #define REPEAT_EVERY_US (300 * MILLISECOND_US) /* place, close, stop, retire, hand over */
 #define SILENCE_US (5 * SECOND_US)             /* a node or an actor silent for so long is lost */
-#define GLOBAL_NAME ACTOR_GLOBAL
 #define NOWHERE SIZE_MAX
 
 /* Its phases, in order: none is ever left out or taken back. */
@@ -40,7 +39,7 @@ typedef struct {
     int64_t advanced_us; /* newest event */
     int64_t listens_us;  /* since when without a gap */
     uint64_t issued;     /* newest incarnation */
-    uint64_t decisions, decisions_kept;
+    uint64_t decisions, decisions_stored;
     region_life_t life;
     bool report_soon;
     err_code_t failure;

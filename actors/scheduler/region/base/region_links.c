@@ -1,6 +1,6 @@
 #include "actors/scheduler/region/base/region_links.h"
 
-static size_t s_count(const region_links_t *self)
+static size_t s_region_count(const region_links_t *self)
 {
     return self->base->spec.topology->region_count;
 }
@@ -12,7 +12,7 @@ void region_links_init(region_links_t *self, region_base_t *base)
 
 void region_links_fini(region_links_t *self)
 {
-    for (size_t index = 0; index < s_count(self); index++)
+    for (size_t index = 0; index < s_region_count(self); index++)
         message_destroy(&self->list[index].state);
 }
 
@@ -48,7 +48,7 @@ bool region_links_take(region_links_t *self, message_t **message_p, int64_t now_
 
 bool region_links_is_away(const region_links_t *self)
 {
-    for (size_t index = 0; index < s_count(self); index++)
+    for (size_t index = 0; index < s_region_count(self); index++)
         if (self->list[index].state && !self->list[index].state->link_state.up)
             return true;
     return false;
@@ -58,12 +58,12 @@ bool region_links_is_away(const region_links_t *self)
 
 void region_links_tell(const region_links_t *self, int64_t now_us)
 {
-    for (size_t index = 0; index < s_count(self); index++) {
+    for (size_t index = 0; index < s_region_count(self); index++) {
         const region_link_t *link = &self->list[index];
         if (!link->state)
             continue;
         message_t *state = message_dup(link->state);
-        message_set_name(state->to, GLOBAL_NAME);
+        message_set_name(state->to, ACTOR_GLOBAL);
         state->link_state.since_us += now_us - link->state_us;
         core_send(&self->base->core, &state);
     }
@@ -71,8 +71,8 @@ void region_links_tell(const region_links_t *self, int64_t now_us)
 
 void region_links_report(const region_links_t *self, message_t *report)
 {
-    region_report_links_t *links = message_set_rows(&report->region_report.links, s_count(self));
-    for (size_t index = 0; index < s_count(self); index++) {
+    region_report_links_t *links = message_set_rows(&report->region_report.links, s_region_count(self));
+    for (size_t index = 0; index < s_region_count(self); index++) {
         const region_link_t *link = &self->list[index];
         links[index] = (region_report_links_t){link->sent + link->sent_before, link->rate};
         report->region_report.wan_sent_bytes += links[index].sent_bytes;
@@ -84,8 +84,8 @@ void region_links_report(const region_links_t *self, message_t *report)
 
 void region_links_put(const region_links_t *self, message_t *state)
 {
-    region_state_links_t *rows = message_set_rows(&state->region_state.links, s_count(self));
-    for (size_t index = 0; index < s_count(self); index++) {
+    region_state_links_t *rows = message_set_rows(&state->region_state.links, s_region_count(self));
+    for (size_t index = 0; index < s_region_count(self); index++) {
         const region_link_t *link = &self->list[index];
         rows[index] = (region_state_links_t){.sent = link->sent,
                                              .received = link->received,
@@ -96,7 +96,7 @@ void region_links_put(const region_links_t *self, message_t *state)
 
 void region_links_load(region_links_t *self, const message_t *saved)
 {
-    for (size_t index = 0; index < s_count(self) && index < saved->region_state.links.count; index++) {
+    for (size_t index = 0; index < s_region_count(self) && index < saved->region_state.links.count; index++) {
         const region_state_links_t *row = &saved->region_state.links.items[index];
         self->list[index] = (region_link_t){.sent = row->sent,
                                             .received = row->received,

@@ -30,7 +30,7 @@ bool region_run_is_foreign(region_run_t *self, const message_t *message)
 {
     err_t why = {0};
     uint64_t told = s_told(message);
-    if (strcmp(message->from, GLOBAL_NAME))
+    if (strcmp(message->from, ACTOR_GLOBAL))
         return false;
     if (!run_id_differs(told, self->id)) {
         self->shared |= told != RUN_ID_NONE && told == self->id;
@@ -118,7 +118,7 @@ run_joined_t region_run_join(region_run_t *self, const message_t *plan, err_t *r
 
 bool region_run_ready(const region_run_t *self)
 {
-    return self->id != RUN_ID_NONE && self->base->decisions_kept >= self->decision;
+    return self->id != RUN_ID_NONE && self->base->decisions_stored >= self->decision;
 }
 
 /* ---- for a successor ---- */

@@ -2,7 +2,7 @@
 #ifndef ACTORS_SCHEDULER_REGION_BASE_REGION_SPEC_H
 #define ACTORS_SCHEDULER_REGION_BASE_REGION_SPEC_H
 
-#include "actors/scheduler/base/keep.h"
+#include "actors/scheduler/base/journal.h"
 #include "brokers/topology.h"
 
 typedef struct {
@@ -22,7 +22,7 @@ typedef struct {
     int64_t stays_us;
     /* between two times that the global scheduler is told of all actors; 0: twice a second */
     int64_t status_us;
-    const kept_t *kept; /* of the predecessor, borrowed for the call; NULL: none */
+    const legacy_t *legacy; /* of the predecessor, borrowed for the call; NULL: none */
 } region_spec_t;
 
 #endif

@@ -174,7 +174,7 @@ const char *ending_waits_for(const ending_t *self)
     const region_node_t *node = nodes_running(self->nodes);
     if (node)
         return node->name;
-    return self->base->life == REGION_STOPPED ? GLOBAL_NAME : adopting_waits_for(self->adopting);
+    return self->base->life == REGION_STOPPED ? ACTOR_GLOBAL : adopting_waits_for(self->adopting);
 }
 
 /* An end that is over is no stop that a successor would have to carry on. */

@@ -299,7 +299,7 @@ static void s_fill_target(const keeping_t *self, shard_keepers_t *keep)
         s_assign(keep, target->name, target->incarnation);
 }
 
-static void s_fill(const keeping_t *self, size_t shard, int64_t now_us)
+static void s_fill_keepers(const keeping_t *self, size_t shard, int64_t now_us)
 {
     shard_keepers_t *keep = &self->list[shard];
     size_t wanted = self->base->spec.topology->checkpoint.replicas;
@@ -315,7 +315,7 @@ static void s_fill(const keeping_t *self, size_t shard, int64_t now_us)
         s_assign(keep, actor->name, actor->incarnation);
 }
 
-static void s_tell(keeping_t *self, size_t shard, int64_t now_us)
+static void s_tell_keepers(keeping_t *self, size_t shard, int64_t now_us)
 {
     shard_keepers_t *keep = &self->list[shard];
     if (keep->changed)
@@ -414,8 +414,8 @@ void keeping_tick(keeping_t *self, int64_t now_us)
             continue; /* who kept for it is asked when it goes on elsewhere */
         s_note_full(self, shard, now_us);
         s_drop_unable(self, shard, now_us);
-        s_fill(self, shard, now_us);
-        s_tell(self, shard, now_us);
+        s_fill_keepers(self, shard, now_us);
+        s_tell_keepers(self, shard, now_us);
     }
 }
 

@@ -65,7 +65,7 @@ static size_t s_extreme(const moving_t *self, bool most, int64_t now_us)
     return best;
 }
 
-static void s_begin(moving_t *self, size_t from, size_t to, int64_t now_us)
+static void s_begin_move(moving_t *self, size_t from, size_t to, int64_t now_us)
 {
     for (size_t shard = self->actors->shard_count; shard-- > 0;) {
         shard_move_t *move = &self->list[shard];
@@ -99,7 +99,7 @@ static bool s_can_go(const moving_t *self, size_t shard, int64_t now_us)
 
 /* Where it was to go is gone or full, or nothing comes of it. Should it have been stopped already it goes on
  * where it is. */
-static void s_give_up(moving_t *self, int64_t now_us)
+static void s_give_up_moves(moving_t *self, int64_t now_us)
 {
     for (size_t shard = 0; shard < self->actors->shard_count; shard++) {
         shard_move_t *move = &self->list[shard];
@@ -112,7 +112,7 @@ static void s_give_up(moving_t *self, int64_t now_us)
 
 void moving_balance(moving_t *self, int64_t now_us)
 {
-    s_give_up(self, now_us);
+    s_give_up_moves(self, now_us);
     if (now_us < self->balance_us)
         return;
     self->balance_us = now_us + s_stays_us(self) / 3;
@@ -124,6 +124,6 @@ void moving_balance(moving_t *self, int64_t now_us)
     size_t there = s_shards_on(self, from), here = s_shards_on(self, to);
     if (there < here + 2 || (double)there / s_cores(self, from) <= (double)(here + 1) / s_cores(self, to))
         return;
-    s_begin(self, from, to, now_us);
+    s_begin_move(self, from, to, now_us);
     self->balance_us = now_us + s_stays_us(self);
 }

@@ -22,7 +22,7 @@ void actors_fini(actors_t *self)
 
 /* ---- the table ---- */
 
-static region_actor_t *s_add(actors_t *self, actor_role_t role, size_t index, actor_name_t name)
+static region_actor_t *s_add_placed(actors_t *self, actor_role_t role, size_t index, actor_name_t name)
 {
     self->list = realloc(self->list, (self->count + 1) * sizeof *self->list);
     CHECK(self->list);
@@ -42,7 +42,7 @@ static region_actor_t *s_add(actors_t *self, actor_role_t role, size_t index, ac
 
 region_actor_t *actors_add(actors_t *self, actor_role_t role, size_t index)
 {
-    return s_add(self, role, index, actor_name_nth(role, self->base->region->name, index));
+    return s_add_placed(self, role, index, actor_name_nth(role, self->base->region->name, index));
 }
 
 void actors_add_numbered(actors_t *self, actor_role_t role, size_t count)
@@ -63,7 +63,8 @@ region_actor_t *actors_add_on_node(actors_t *self, actor_role_t role, size_t nod
 {
     const char *part = nodes_last_part(self->nodes->list[node].name);
     region_actor_t *actor = actors_on_node(self, role, node);
-    return actor ? actor : s_add(self, role, node, actor_name_called(role, self->base->region->name, part));
+    return actor ? actor
+                 : s_add_placed(self, role, node, actor_name_called(role, self->base->region->name, part));
 }
 
 /* Actors are added, and may be arranged anew: then the table of names is made again. */
@@ -182,16 +183,16 @@ static const char *s_state(const region_actor_t *actor)
     return "starting";
 }
 
-static message_t *s_status(const actors_t *self, const region_actor_t *actor, int64_t now_us)
+static message_t *s_status_of(const actors_t *self, const region_actor_t *actor, int64_t now_us)
 {
     message_t *status;
     if (actor->told.status) {
         status = message_dup(actor->told.status);
         status->status.since_us += (uint64_t)(now_us - actor->told.us);
-        message_set_name(status->to, GLOBAL_NAME);
+        message_set_name(status->to, ACTOR_GLOBAL);
         return status;
     }
-    status = core_message(&self->base->core, KIND_status, GLOBAL_NAME);
+    status = core_message(&self->base->core, KIND_status, ACTOR_GLOBAL);
     message_set_name(status->status.state, s_state(actor));
     status->status.since_us = (uint64_t)(now_us - actor->since_us);
     return status;
@@ -201,7 +202,7 @@ void actors_tell(const actors_t *self, int64_t now_us)
 {
     for (size_t index = 0; index < self->count; index++) {
         const region_actor_t *actor = &self->list[index];
-        message_t *status = s_status(self, actor, now_us);
+        message_t *status = s_status_of(self, actor, now_us);
         message_set_name(status->status.actor, actor->name);
         status->status.incarnation = actor->incarnation;
         if (actor->node != NOWHERE) {
@@ -273,7 +274,7 @@ static bool s_counts_on(const region_actor_t *actor, size_t node)
 }
 
 /* Actors per core, if one more came; those that move bytes count for nothing. */
-static double s_load(const actors_t *self, size_t node)
+static double s_load_of_node(const actors_t *self, size_t node)
 {
     uint64_t cores = self->nodes->list[node].announce->announce.cores;
     double load = 1;
@@ -295,7 +296,7 @@ size_t actors_least_loaded(const actors_t *self)
     for (size_t index = 0; index < self->nodes->count; index++) {
         if (!nodes_stays(self->nodes, index))
             continue;
-        double load = s_load(self, index);
+        double load = s_load_of_node(self, index);
         bool tie = load <= least;
         if (best == NOWHERE || load < least || (tie && s_is_before(self->nodes, index, best))) {
             best = index;

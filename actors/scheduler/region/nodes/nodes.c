@@ -140,7 +140,7 @@ static void s_joined(region_node_t *node, const message_t *message, bool trains,
     node->age_us = message->announce.age_us > 0 ? message->announce.age_us : 0;
 }
 
-static region_node_t *s_add(nodes_t *self, const message_t *message, int64_t now_us)
+static region_node_t *s_add_node(nodes_t *self, const message_t *message, int64_t now_us)
 {
     if (self->count == NODES_MAX)
         return NULL;
@@ -163,7 +163,7 @@ static region_node_t *s_enter(nodes_t *self, const message_t *message, bool trai
     region_node_t *node = nodes_find(self, message->from);
     bool known = node != NULL;
     if (!known)
-        node = s_add(self, message, now_us);
+        node = s_add_node(self, message, now_us);
     if (!node)
         core_refuse(&self->base->core, message, ERR_LIMIT, "the region has too many nodes");
     if (!node || (known && message->incarnation < node->announce->incarnation))

@@ -97,7 +97,7 @@ bool adopting_heard(adopting_t *self, const message_t *announce)
 void adopting_make_known(adopting_t *self, const message_t *announce)
 {
     bool knows = announce->announce.scheduler >= self->base->core.incarnation && !announce->announce.leaving;
-    if (knows || self->base->decisions_kept < self->term_decision)
+    if (knows || self->base->decisions_stored < self->term_decision)
         return;
     message_t *ack = core_message(&self->base->core, KIND_report_ack, announce->from);
     core_send(&self->base->core, &ack);
@@ -183,7 +183,7 @@ bool adopting_settle(adopting_t *self, int64_t now_us)
 {
     if (self->actors->settled)
         return true;
-    if (self->base->decisions_kept < self->term_decision || s_awaits(self, now_us))
+    if (self->base->decisions_stored < self->term_decision || s_awaits(self, now_us))
         return false;
     self->actors->settled = true;
     self->actors->settled_us = self->ask_us = now_us;

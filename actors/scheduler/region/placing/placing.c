@@ -101,7 +101,7 @@ static int64_t s_plans_alone_us(const placing_t *self)
     return alone && !self->plan_taken ? self->base->started_us + PLAN_PATIENCE_US : ROLE_NEVER;
 }
 
-static bool s_begin(placing_t *self, int64_t now_us)
+static bool s_begin_placing(placing_t *self, int64_t now_us)
 {
     size_t workers = self->base->region->workers;
     if (self->actors->list)
@@ -142,7 +142,7 @@ static void s_put_newest(const placing_t *self, const region_actor_t *actor, mes
     place->place.newest_number = 0;
 }
 
-static void s_ask(placing_t *self, region_actor_t *actor, int64_t now_us)
+static void s_ask_node(placing_t *self, region_actor_t *actor, int64_t now_us)
 {
     message_t *place = core_message(&self->base->core, KIND_place, self->nodes->list[actor->node].name);
     message_set_name(place->place.actor, actor->name);
@@ -189,7 +189,7 @@ static void s_place_actor(placing_t *self, region_actor_t *actor, int64_t now_us
         }
         s_decide(self, actor, node, now_us);
     }
-    s_ask(self, actor, now_us);
+    s_ask_node(self, actor, now_us);
 }
 
 /* The nodes of a predecessor are all there again, or as many as there are to be. */
@@ -202,7 +202,7 @@ static bool s_may_settle(const placing_t *self, int64_t now_us)
 
 static bool s_may_begin(placing_t *self, int64_t now_us)
 {
-    return region_run_ready(self->run) && s_begin(self, now_us) && s_may_settle(self, now_us) &&
+    return region_run_ready(self->run) && s_begin_placing(self, now_us) && s_may_settle(self, now_us) &&
            adopting_settle(self->adopting, now_us);
 }
 
@@ -262,7 +262,7 @@ static const char *s_silent_shard(const placing_t *self)
 const char *placing_waits_for(const placing_t *self)
 {
     if (!self->actors->list)
-        return !self->plan_taken ? GLOBAL_NAME : "nodes";
+        return !self->plan_taken ? ACTOR_GLOBAL : "nodes";
     if (!self->actors->settled)
         return adopting_waits_for(self->adopting);
     for (size_t index = 0; index < self->actors->count; index++) {

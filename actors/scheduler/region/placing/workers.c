@@ -145,7 +145,7 @@ static void s_end_homeless(workers_t *self, int64_t now_us)
 }
 
 /* A worker for each core that has none, while there is something to do. */
-static void s_add(workers_t *self, uint64_t left, int64_t now_us)
+static void s_add_workers(workers_t *self, uint64_t left, int64_t now_us)
 {
     for (size_t node = 0; node < self->nodes->count; node++) {
         size_t cores = s_cores(self, node);
@@ -193,7 +193,7 @@ void workers_tick(workers_t *self, int64_t now_us)
         s_end_homeless(self, now_us);
     s_end_idle(self, &left, now_us);
     if (self->actors->elastic)
-        s_add(self, left, now_us);
+        s_add_workers(self, left, now_us);
     else
         s_add_planned(self, left, now_us);
     for (size_t index = 0; index < self->actors->count; index++)

@@ -40,7 +40,7 @@ typedef struct {
 struct region_rent {
     region_rent_spec_t spec;
     int64_t started_us;
-    bool wants, keep, done, stopping;
+    bool wants, stay, done, stopping;
     uint64_t wanted[TOPOLOGY_OFFERS_MAX];
     int64_t rented_us[TOPOLOGY_OFFERS_MAX]; /* of units that have ended */
     uint64_t failures;
@@ -137,7 +137,7 @@ static unit_t *s_unit(region_rent_t *self, size_t offer, uint64_t number)
     return NULL;
 }
 
-static unit_t *s_find(region_rent_t *self, const char *name)
+static unit_t *s_find_unit(region_rent_t *self, const char *name)
 {
     unit_t *unit = NULL;
     for (size_t offer = 0; offer < self->spec.region->offer_count && !unit; offer++) {
@@ -148,7 +148,7 @@ static unit_t *s_find(region_rent_t *self, const char *name)
 }
 
 /* Ended ones are used again, so that a name's directory and its shards are. */
-static unit_t *s_add(region_rent_t *self, size_t offer, uint64_t number)
+static unit_t *s_add_unit(region_rent_t *self, size_t offer, uint64_t number)
 {
     unit_t *unit = s_unit(self, offer, number);
     if (!unit && self->unit_count == REGION_UNITS_MAX)
@@ -174,7 +174,7 @@ static uint64_t s_least_free(const region_rent_t *self, size_t offer)
     }
 }
 
-static void s_end(region_rent_t *self, unit_t *unit, int64_t now_us)
+static void s_end_unit(region_rent_t *self, unit_t *unit, int64_t now_us)
 {
     if (s_counts(unit))
         self->rented_us[unit->offer] += now_us - unit->rented_us;
@@ -191,11 +191,11 @@ static void s_clear(region_rent_t *self, const unit_t *unit)
 }
 
 /* It did not come, or died: again after a pause. */
-static void s_fail(region_rent_t *self, unit_t *unit, int64_t now_us)
+static void s_fail_unit(region_rent_t *self, unit_t *unit, int64_t now_us)
 {
     s_clear(self, unit);
     bool steady = unit->state == UNIT_HERE && now_us - unit->here_us >= STEADY_US;
-    s_end(self, unit, now_us);
+    s_end_unit(self, unit, now_us);
     self->failures++;
     unit->again = steady ? 1 : unit->again + 1;
     if (steady)
@@ -204,7 +204,7 @@ static void s_fail(region_rent_t *self, unit_t *unit, int64_t now_us)
     unit->next_us = now_us + backoff_next(&unit->pause);
 }
 
-static void s_start(region_rent_t *self, unit_t *unit, int64_t now_us)
+static void s_start_unit(region_rent_t *self, unit_t *unit, int64_t now_us)
 {
     unit->state = UNIT_ASKED;
     unit->rented_us = now_us;
@@ -224,10 +224,10 @@ static void s_return(region_rent_t *self, unit_t *unit, int64_t now_us)
 
 /* ---- what is wanted ---- */
 
-void region_rent_want(region_rent_t *self, const uint64_t *units, size_t count, bool keep, int64_t now_us)
+void region_rent_want(region_rent_t *self, const uint64_t *units, size_t count, bool stay, int64_t now_us)
 {
     self->wants = true;
-    self->keep = keep;
+    self->stay = stay;
     for (size_t i = 0; i < self->spec.region->offer_count; i++)
         self->wanted[i] = i < count ? units[i] : 0;
     region_rent_tick(self, now_us);
@@ -281,7 +281,7 @@ static unit_t *s_first_to_go(region_rent_t *self, size_t offer)
     return first;
 }
 
-static void s_drop(region_rent_t *self, unit_t *unit, int64_t now_us)
+static void s_drop_unit(region_rent_t *self, unit_t *unit, int64_t now_us)
 {
     if (unit->state == UNIT_PAUSING)
         unit->state = UNIT_FREE;
@@ -318,14 +318,14 @@ static void s_match(region_rent_t *self, size_t offer, bool complete, int64_t no
         unit_t *unit = s_first_to_go(self, offer);
         if (s_is_needed(unit, complete))
             return; /* and so is every other */
-        s_drop(self, unit, now_us);
+        s_drop_unit(self, unit, now_us);
     }
     while (s_staying(self, offer) < self->wanted[offer] &&
            now_us - self->started_us >= self->spec.settle_us) {
-        unit_t *unit = s_add(self, offer, s_least_free(self, offer));
+        unit_t *unit = s_add_unit(self, offer, s_least_free(self, offer));
         if (!unit)
             return;
-        s_start(self, unit, now_us);
+        s_start_unit(self, unit, now_us);
     }
 }
 
@@ -339,20 +339,20 @@ static void s_return_idle(region_rent_t *self, int64_t now_us)
         unit_t *unit = &self->units[i];
         bool goes = unit->state == UNIT_PAUSING || unit->state == UNIT_ASKED || unit->state == UNIT_HERE;
         if (goes && !unit->shards)
-            s_drop(self, unit, now_us);
+            s_drop_unit(self, unit, now_us);
     }
 }
 
-static void s_look(region_rent_t *self, unit_t *unit, int64_t now_us)
+static void s_look_at_unit(region_rent_t *self, unit_t *unit, int64_t now_us)
 {
     if (now_us < unit->next_us)
         return;
     if (unit->state == UNIT_ASKED) {
         if (!self->spec.outlive)
             s_command(self, RENT_RETURN, unit); /* whatever may still come of it */
-        s_fail(self, unit, now_us);
+        s_fail_unit(self, unit, now_us);
     } else if (unit->state == UNIT_PAUSING) {
-        s_start(self, unit, now_us);
+        s_start_unit(self, unit, now_us);
     } else if (unit->state == UNIT_RETURNING) {
         s_return(self, unit, now_us);
     }
@@ -369,12 +369,12 @@ void region_rent_tick(region_rent_t *self, int64_t now_us)
 {
     if (!self->wants || self->stopping)
         return;
-    if (self->done && !self->keep)
+    if (self->done && !self->stay)
         s_return_idle(self, now_us);
     else
         s_match_all(self, now_us);
     for (size_t i = 0; i < self->unit_count; i++)
-        s_look(self, &self->units[i], now_us);
+        s_look_at_unit(self, &self->units[i], now_us);
 }
 
 int64_t region_rent_due(const region_rent_t *self)
@@ -417,14 +417,14 @@ void region_rent_seen(region_rent_t *self, const region_rent_node_t *node, int64
 {
     const char *offer = node->offer, *name = node->name;
     size_t index = s_offer(self, offer);
-    unit_t *unit = s_find(self, name);
+    unit_t *unit = s_find_unit(self, name);
     if (index == self->spec.region->offer_count)
         return;
     if (unit && unit->state == UNIT_FREE && now_us < unit->next_us)
         return;
     if (!unit || unit->state == UNIT_FREE || unit->state == UNIT_PAUSING) {
         uint64_t number = s_number(self, index, name);
-        unit = number == UINT64_MAX ? NULL : s_add(self, index, number);
+        unit = number == UINT64_MAX ? NULL : s_add_unit(self, index, number);
         if (!unit)
             return;
         unit->rented_us = now_us;
@@ -442,36 +442,36 @@ void region_rent_seen(region_rent_t *self, const region_rent_node_t *node, int64
 
 void region_rent_ended(region_rent_t *self, const char *name, int64_t now_us)
 {
-    unit_t *unit = s_find(self, name);
+    unit_t *unit = s_find_unit(self, name);
     if (!unit || !s_counts(unit))
         return;
     if (unit->state == UNIT_RETURNING && !unit->shards) {
-        s_end(self, unit, now_us);
+        s_end_unit(self, unit, now_us);
     } else if (self->stopping || !self->wants) {
         s_clear(self, unit);
-        s_end(self, unit, now_us);
+        s_end_unit(self, unit, now_us);
     } else {
-        s_fail(self, unit, now_us);
+        s_fail_unit(self, unit, now_us);
     }
 }
 
 void region_rent_gone(region_rent_t *self, const char *name, int64_t now_us)
 {
-    const unit_t *unit = s_find(self, name);
+    const unit_t *unit = s_find_unit(self, name);
     if (unit && unit->here_us)
         region_rent_ended(self, name, now_us);
 }
 
 void region_rent_hosts(region_rent_t *self, const char *name, size_t shards)
 {
-    unit_t *unit = s_find(self, name);
+    unit_t *unit = s_find_unit(self, name);
     if (unit)
         unit->shards = shards;
 }
 
 void region_rent_works(region_rent_t *self, const char *name, int64_t now_us)
 {
-    unit_t *unit = s_find(self, name);
+    unit_t *unit = s_find_unit(self, name);
     if (unit && unit->state == UNIT_HERE)
         s_work(self, unit, now_us);
 }
@@ -490,16 +490,16 @@ bool region_rent_missed(const region_rent_t *self, size_t *at_p, char ret_name[2
 
 void region_rent_refused(region_rent_t *self, const char *name, int64_t now_us)
 {
-    unit_t *unit = s_find(self, name);
+    unit_t *unit = s_find_unit(self, name);
     if (unit && unit->state == UNIT_ASKED && !unit->inherited)
-        s_fail(self, unit, now_us);
+        s_fail_unit(self, unit, now_us);
 }
 
 void region_rent_given_back(region_rent_t *self, const char *name, int64_t now_us)
 {
-    unit_t *unit = s_find(self, name);
+    unit_t *unit = s_find_unit(self, name);
     if (unit && unit->state == UNIT_RETURNING && !unit->here_us)
-        s_end(self, unit, now_us);
+        s_end_unit(self, unit, now_us);
 }
 
 /* ---- figures ---- */
@@ -525,9 +525,9 @@ bool region_rent_wants(const region_rent_t *self)
     return self->wants;
 }
 
-bool region_rent_keeps(const region_rent_t *self)
+bool region_rent_stays(const region_rent_t *self)
 {
-    return self->keep;
+    return self->stay;
 }
 
 uint64_t region_rent_wanted(const region_rent_t *self, size_t offer)
@@ -605,7 +605,7 @@ void region_rent_put(const region_rent_t *self, message_t *state, int64_t now_us
 /* One that was there tells so soon; one that was on its way has all its time; one that was to go goes. */
 static void s_inherit(region_rent_t *self, const region_state_rented_units_t *row, int64_t now_us)
 {
-    unit_t *unit = s_add(self, row->offer, row->number);
+    unit_t *unit = s_add_unit(self, row->offer, row->number);
     if (!unit)
         return;
     bool leaves = row->state == UNIT_RETURNING;
@@ -625,7 +625,7 @@ static void s_inherit(region_rent_t *self, const region_state_rented_units_t *ro
 /* It ended with the predecessor; what it has on its disk nobody else has. */
 static void s_begin_again(region_rent_t *self, const region_state_rented_units_t *row, int64_t now_us)
 {
-    unit_t *unit = s_add(self, row->offer, row->number);
+    unit_t *unit = s_add_unit(self, row->offer, row->number);
     if (!unit)
         return;
     unit->state = UNIT_PAUSING;

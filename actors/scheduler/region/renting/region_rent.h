@@ -39,7 +39,7 @@ region_rent_t *region_rent_new(const region_rent_spec_t *spec, int64_t now_us);
 void region_rent_destroy(region_rent_t **self_p);
 
 /* A plan: units of each offer (missing ones: 0), and whether all are kept until the end of the run. */
-void region_rent_want(region_rent_t *self, const uint64_t *units, size_t count, bool keep, int64_t now_us);
+void region_rent_want(region_rent_t *self, const uint64_t *units, size_t count, bool stay, int64_t now_us);
 /* The region has nothing left to compute. */
 void region_rent_work_done(region_rent_t *self, bool done);
 /* The run is being stopped: nothing more is rented; nodes that are there are ended with the run. */
@@ -98,7 +98,7 @@ int64_t region_rent_due(const region_rent_t *self); /* INT64_MAX: never */
 bool region_rent_wants(const region_rent_t *self); /* a plan was given */
 uint64_t region_rent_wanted(const region_rent_t *self, size_t offer);
 uint64_t region_rent_wanted_all(const region_rent_t *self);
-bool region_rent_keeps(const region_rent_t *self);
+bool region_rent_stays(const region_rent_t *self);
 /* something stays until what is wanted in its place works */
 bool region_rent_swaps(const region_rent_t *self);
 bool region_rent_coming(const region_rent_t *self);                    /* something is on its way */

@@ -108,7 +108,7 @@ void renting_gone(renting_t *self, size_t index, int64_t now_us)
 void renting_plan(renting_t *self, const message_t *plan, int64_t now_us)
 {
     if (plan->plan.units.count)
-        region_rent_want(self->rent, plan->plan.units.items, plan->plan.units.count, plan->plan.keep, now_us);
+        region_rent_want(self->rent, plan->plan.units.items, plan->plan.units.count, plan->plan.stay, now_us);
 }
 
 /* Nodes begin to host shards, and to compute, between announcements. */
@@ -133,7 +133,7 @@ static void s_note_commands(renting_t *self)
     region_decide(self->base);
 }
 
-static void s_tick(renting_t *self, int64_t now_us)
+static void s_tick_units(renting_t *self, int64_t now_us)
 {
     if (region_stops(self->base)) {
         region_rent_stop(self->rent, now_us);
@@ -149,7 +149,7 @@ static void s_tick(renting_t *self, int64_t now_us)
 
 void renting_tick(renting_t *self, int64_t now_us)
 {
-    s_tick(self, now_us);
+    s_tick_units(self, now_us);
     s_note_commands(self);
 }
 
@@ -224,7 +224,7 @@ void renting_put(const renting_t *self, message_t *state, int64_t now_us)
     state->region_state.rent_failures = region_rent_failures(self->rent);
     state->region_state.computed = self->computed;
     state->region_state.core_s = self->core_s;
-    state->region_state.keep = region_rent_keeps(self->rent);
+    state->region_state.stay = region_rent_stays(self->rent);
 }
 
 static void s_load_rented(renting_t *self, const message_t *saved)
@@ -245,7 +245,7 @@ void renting_load_plan(renting_t *self, const message_t *saved, int64_t now_us)
 {
     if (saved->region_state.units.count)
         region_rent_want(self->rent, saved->region_state.units.items, saved->region_state.units.count,
-                         saved->region_state.keep, now_us);
+                         saved->region_state.stay, now_us);
 }
 
 /* They are there, and are paid for, whether anything was trained on them or not. */
@@ -283,7 +283,7 @@ bool renting_is_coming(const renting_t *self)
     return region_rent_coming(self->rent);
 }
 
-void renting_want(renting_t *self, const uint64_t *units, bool keep, int64_t now_us)
+void renting_want(renting_t *self, const uint64_t *units, bool stay, int64_t now_us)
 {
-    region_rent_want(self->rent, units, self->base->region->offer_count, keep, now_us);
+    region_rent_want(self->rent, units, self->base->region->offer_count, stay, now_us);
 }

@@ -42,7 +42,7 @@ bool renting_take_command(renting_t *self, rent_command_t *ret_command);
 void renting_unit_ended(renting_t *self, const char *name, rent_end_t end, int64_t now_us);
 
 /* A plan that stands from the beginning: units of each offer, and whether all are kept until the end. */
-void renting_want(renting_t *self, const uint64_t *units, bool keep, int64_t now_us);
+void renting_want(renting_t *self, const uint64_t *units, bool stay, int64_t now_us);
 
 /* nodes, before placing begins; SIZE_MAX: nothing is rented by plan */
 size_t renting_expected(const renting_t *self);

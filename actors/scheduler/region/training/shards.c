@@ -43,8 +43,8 @@ static bool s_is_late(const message_t *newest, const message_t *message)
     if (!newest || newest->incarnation != message->incarnation ||
         newest->progress.history != message->progress.history)
         return false;
-    if (message->progress.welcomes != newest->progress.welcomes) /* another region's figures may be lower */
-        return message->progress.welcomes < newest->progress.welcomes;
+    if (message->progress.transfers != newest->progress.transfers) /* another region's figures may be lower */
+        return message->progress.transfers < newest->progress.transfers;
     return s_is_behind(newest, message) || (newest->progress.closed && !message->progress.closed);
 }
 

@@ -90,7 +90,7 @@ static const char *s_main_why(const still_t *self)
 
 /* ---- how long ---- */
 
-static void s_begin(still_t *self, int64_t now_us)
+static void s_begin_still(still_t *self, int64_t now_us)
 {
     self->since_us = now_us;
     memset(self->whys, 0, sizeof self->whys);
@@ -128,7 +128,7 @@ void still_look(still_t *self, int64_t now_us)
     bool trains = s_trains(self), known = shards_known(self->shards);
     uint64_t applied = known ? ranges_size(lease_table_applied(self->shards->leases)) : self->applied;
     if (!trains || !self->trained || applied > self->applied)
-        s_begin(self, now_us);
+        s_begin_still(self, now_us);
     else
         s_go_on(self, now_us);
     self->trained = trains;

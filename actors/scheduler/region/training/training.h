@@ -137,6 +137,6 @@ void training_worker_lost(training_t *self, const region_actor_t *worker);
 
 void training_report(const training_t *self, message_t *report, int64_t now_us);
 void training_put(const training_t *self, message_t *state, int64_t now_us);
-void training_load(training_t *self, const message_t *saved, const kept_region_t *kept);
+void training_load(training_t *self, const message_t *saved, const legacy_region_t *kept);
 
 #endif

@@ -54,7 +54,7 @@ void training_send_curve(training_t *self)
     if (end - self->curve.rows_known > ROWS_PER_REPORT)
         end = self->curve.rows_known + ROWS_PER_REPORT;
     for (size_t index = self->curve.rows_known; index < end; index++) {
-        message_t *row = training_row(self, index, GLOBAL_NAME);
+        message_t *row = training_row(self, index, ACTOR_GLOBAL);
         core_send(&self->base->core, &row);
     }
 }
@@ -187,7 +187,7 @@ const char *training_waits_for(const training_t *self)
     if (untold)
         return untold->name;
     if (self->curve.complete && shards_have_all(self->shards))
-        return GLOBAL_NAME;
+        return ACTOR_GLOBAL;
     if (!lease_table_all_applied(self->shards->leases))
         return "";
     if ((unclosed = shards_unclosed(self->shards)))
@@ -238,7 +238,7 @@ void training_put(const training_t *self, message_t *state, int64_t now_us)
     state->region_state.quarter = curve->quarter - waits;
 }
 
-static void s_load_rows(training_t *self, const kept_region_t *kept)
+static void s_load_rows(training_t *self, const legacy_region_t *kept)
 {
     for (size_t index = 0; index < kept->row_count; index++) {
         const message_t *row = kept->rows[index];
@@ -250,7 +250,7 @@ static void s_load_rows(training_t *self, const kept_region_t *kept)
     }
 }
 
-void training_load(training_t *self, const message_t *saved, const kept_region_t *kept)
+void training_load(training_t *self, const message_t *saved, const legacy_region_t *kept)
 {
     bool same = !strcmp(saved->region_state.digest, self->base->digest);
     bool extended = saved->region_state.complete && !same; /* it has that end's row already */

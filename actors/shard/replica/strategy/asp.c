@@ -3,7 +3,7 @@
  * Why: few bytes, and soon. Source: the significance filter of Gaia, Hsieh et al., NSDI 2017. */
 #include "actors/shard/replica/strategy/difference.h"
 
-static void s_derive(replica_t *self)
+static void s_derive_asp(replica_t *self)
 {
     self->outer.on = self->outer.starts = base_regions(self->base) > 1;
     self->outer.lr = 1;
@@ -20,7 +20,7 @@ static void s_made(replica_t *self, const encoded_t *cut)
         start_here(self);
 }
 
-static bool s_take(replica_t *self, const late_t *late, const blend_t *delta)
+static bool s_take_asp(replica_t *self, const late_t *late, const blend_t *delta)
 {
     (void)late;
     act_t act = {.lr = self->outer.lr, .share = 1};
@@ -62,13 +62,13 @@ static const float *s_scale(const replica_t *self, float *ret_threshold)
 
 const exchange_t exchange_asp = {
     .id = STRATEGY_ASP,
-    .derive = s_derive,
+    .derive = s_derive_asp,
     .ready = difference_ready,
     .whole = difference_whole,
     .cut = difference_cut,
     .made = s_made,
     .own = exchange_own_never,
-    .take = s_take,
+    .take = s_take_asp,
     .again = s_again,
     .open_again = s_open_again,
     EXCHANGE_WITHOUT_ROUNDS,

@@ -77,7 +77,7 @@ buf_t *difference_cut(replica_t *self, bool whole)
 /* -- acting -----------------------------------------------------------------------------------------------
  */
 
-static void s_drop(replica_t *self, act_t *act)
+static void s_drop_act(replica_t *self, act_t *act)
 {
     version_drop(self, &act->start);
     version_drop(self, &act->momentum);
@@ -86,7 +86,7 @@ static void s_drop(replica_t *self, act_t *act)
 }
 
 /* All the memory before the first element; nothing has changed when there is not enough. */
-static bool s_open(replica_t *self, act_t *act)
+static bool s_open_act(replica_t *self, act_t *act)
 {
     outer_t *outer = &self->outer;
     bool remembers = outer->mu > 0;
@@ -101,7 +101,7 @@ static bool s_open(replica_t *self, act_t *act)
     act->base = outer->base ? buf_peek(outer->base) : NULL;
     if (good)
         return true;
-    s_drop(self, act);
+    s_drop_act(self, act);
     self->base->short_of_memory = true;
     return false;
 }
@@ -134,7 +134,7 @@ static void s_block(const act_t *act, size_t first, size_t count, const float *d
 
 bool difference_act(replica_t *self, const blend_t *delta, act_t *act)
 {
-    if (!s_open(self, act))
+    if (!s_open_act(self, act))
         return false;
     for (size_t i = 0; i < self->base->spec.elements; i += SHARD_BLOCK) {
         size_t n = self->base->spec.elements - i < SHARD_BLOCK ? self->base->spec.elements - i : SHARD_BLOCK;

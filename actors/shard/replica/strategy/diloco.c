@@ -4,7 +4,7 @@
  * Streaming DiLoCo, arXiv 2501.18512. */
 #include "actors/shard/replica/strategy/difference.h"
 
-static void s_derive(replica_t *self)
+static void s_derive_diloco(replica_t *self)
 {
     difference_derive(self);
     self->outer.goes_on = self->outer.on && self->base->spec.topology->job.sync.overlap > 0;
@@ -23,7 +23,7 @@ static void s_waits(replica_t *self, bool carries, bool open)
         self->outer.base = buf_ref(self->parameters);
 }
 
-static bool s_round(replica_t *self, const blend_t *mean)
+static bool s_round_diloco(replica_t *self, const blend_t *mean)
 {
     if (!mean) {
         start_settle(self);
@@ -35,7 +35,7 @@ static bool s_round(replica_t *self, const blend_t *mean)
 
 const exchange_t exchange_diloco = {
     .id = STRATEGY_DILOCO,
-    .derive = s_derive,
+    .derive = s_derive_diloco,
     .ready = difference_ready,
     .whole = difference_whole,
     .cut = difference_cut,
@@ -44,7 +44,7 @@ const exchange_t exchange_diloco = {
     .too_late = exchange_nothing,
     .own = exchange_own_never,
     .take = exchange_take_never,
-    .round = s_round,
+    .round = s_round_diloco,
     .weight = exchange_weight_of_region,
     .counts = exchange_always_counts,
     .is_late = exchange_never_late,

@@ -6,12 +6,12 @@
 #include <string.h>
 
 /* The own delta must have been taken before the next is made. */
-static bool s_ready(replica_t *self)
+static bool s_ready_diloco_async(replica_t *self)
 {
     return !self->pending_count && difference_ready(self);
 }
 
-static bool s_add(replica_t *self, size_t region, const blend_t *delta)
+static bool s_add_share(replica_t *self, size_t region, const blend_t *delta)
 {
     act_t act = {.lr = self->outer.lr,
                  .mu = self->outer.mu,
@@ -23,9 +23,9 @@ static bool s_add(replica_t *self, size_t region, const blend_t *delta)
     return true;
 }
 
-static bool s_take(replica_t *self, const late_t *late, const blend_t *delta)
+static bool s_take_diloco_async(replica_t *self, const late_t *late, const blend_t *delta)
 {
-    return s_add(self, late->origin, delta);
+    return s_add_share(self, late->origin, delta);
 }
 
 static bool s_own(replica_t *self)
@@ -35,7 +35,7 @@ static bool s_own(replica_t *self)
     pending_t *own = &self->pending[0];
     part_t part = {.buf = own->data, .weight = 1};
     blend_t blend = {.parts = &part, .count = 1, .divisor = 1, .scratch = self->scratch, .sums = self->sums};
-    if (own->data && !s_add(self, own->region, &blend))
+    if (own->data && !s_add_share(self, own->region, &blend))
         return false;
     start_settle(self); /* also what was refused for not being finite */
     if (own->data)
@@ -49,12 +49,12 @@ static bool s_own(replica_t *self)
 const exchange_t exchange_diloco_async = {
     .id = STRATEGY_DILOCO_ASYNC,
     .derive = difference_derive,
-    .ready = s_ready,
+    .ready = s_ready_diloco_async,
     .whole = difference_whole,
     .cut = difference_cut,
     .made = exchange_made_nothing,
     .own = s_own,
-    .take = s_take,
+    .take = s_take_diloco_async,
     .again = difference_again,
     .open_again = difference_open_again,
     EXCHANGE_WITHOUT_ROUNDS,

@@ -2,7 +2,7 @@
 
 void gradient_derive(replica_t *self)
 {
-    drift_derive(self);
+    compensation_derive(self);
 }
 
 bool gradient_whole(replica_t *self)
@@ -34,7 +34,7 @@ buf_t *gradient_cut(replica_t *self, bool whole)
 
 bool gradient_take(replica_t *self, const late_t *late, const blend_t *delta)
 {
-    return drift_step(self, late, delta);
+    return compensation_step(self, late, delta);
 }
 
 /* Everything is unique: no memory is needed, so it cannot fail. */

@@ -15,14 +15,14 @@
 #include "actors/shard/replica/strategy/difference.h"
 #include "actors/shard/replica/strategy/model.h"
 
-static void s_derive(replica_t *self)
+static void s_derive_slowmo(replica_t *self)
 {
     difference_derive(self);
     self->outer.on = false; /* a cut is a model, which nothing is taken from */
 }
 
 /* Room for the next parameters, and the momentum nobody else's, so that a cut cannot fail. */
-static bool s_ready(replica_t *self)
+static bool s_ready_slowmo(replica_t *self)
 {
     outer_t *outer = &self->outer;
     if (!outer->starts)
@@ -62,8 +62,8 @@ static buf_t *s_cut(replica_t *self, bool whole)
 
 const exchange_t exchange_slowmo = {
     .id = STRATEGY_SLOWMO,
-    .derive = s_derive,
-    .ready = s_ready,
+    .derive = s_derive_slowmo,
+    .ready = s_ready_slowmo,
     .whole = model_whole,
     .cut = s_cut,
     .made = exchange_made_nothing,

@@ -6,7 +6,7 @@
 #include "actors/shard/replica/strategy/difference.h"
 #include "actors/shard/replica/strategy/model.h"
 
-static void s_derive(replica_t *self)
+static void s_derive_sma(replica_t *self)
 {
     self->outer.starts = self->base->rules.votes;
 }
@@ -17,7 +17,7 @@ static void s_too_late(replica_t *self)
         start_return(self);
 }
 
-static bool s_round(replica_t *self, const blend_t *mean)
+static bool s_round_sma(replica_t *self, const blend_t *mean)
 {
     if (!mean)
         return true;
@@ -41,7 +41,7 @@ static bool s_is_late(const delta_head_t *head, uint64_t round)
 
 const exchange_t exchange_sma = {
     .id = STRATEGY_SMA,
-    .derive = s_derive,
+    .derive = s_derive_sma,
     .ready = exchange_ready,
     .whole = model_whole,
     .cut = model_cut,
@@ -50,7 +50,7 @@ const exchange_t exchange_sma = {
     .too_late = s_too_late,
     .own = exchange_own_never,
     .take = exchange_take_never,
-    .round = s_round,
+    .round = s_round_sma,
     .weight = exchange_weight_of_region,
     .counts = s_counts,
     .is_late = s_is_late,

@@ -3,7 +3,7 @@
  * Why: what is computed does not depend on where. Source: synchronous SGD, Chen et al., arXiv 1604.00981. */
 #include "actors/shard/replica/strategy/gradient.h"
 
-static bool s_round(replica_t *self, const blend_t *mean)
+static bool s_round_ssgd(replica_t *self, const blend_t *mean)
 {
     return !mean || version_step(self, mean, true, false);
 }
@@ -37,7 +37,7 @@ const exchange_t exchange_ssgd = {
     .too_late = exchange_nothing,
     .own = exchange_own_never,
     .take = exchange_take_never,
-    .round = s_round,
+    .round = s_round_ssgd,
     .weight = s_weight,
     .counts = exchange_always_counts,
     .is_late = exchange_never_late,

@@ -99,7 +99,7 @@ static judged_t s_judge(message_kind_t kind, const char *from, uint64_t incarnat
 Test(dispatch, a_message_is_taken_from_whom_and_when_its_row_says)
 {
     uint64_t newest = 0;
-    cr_assert_eq(s_judge(KIND_push, "worker/eu/0", 1, PHASE_RUNS, &newest).verdict, DISPATCH_TAKEN);
+    cr_assert_eq(s_judge(KIND_push, "worker/eu/0", 1, PHASE_RUNS, &newest).verdict, DISPATCH_ACCEPTED);
     cr_assert_eq(s_judge(KIND_push, "worker/eu/0", 1, PHASE_ENTERS, &newest).verdict, DISPATCH_EARLY);
     cr_assert_eq(s_judge(KIND_push, "worker/us/0", 1, PHASE_RUNS, &newest).verdict, DISPATCH_DENIED);
     cr_assert_eq(s_judge(KIND_push, "worker/us/0", 1, PHASE_ENTERS, &newest).verdict, DISPATCH_DENIED);
@@ -121,7 +121,7 @@ Test(dispatch, what_an_older_scheduler_says_is_stale_and_a_newer_one_is_obeyed)
     uint64_t newest = 5;
     cr_assert_eq(s_judge(KIND_stop, "scheduler/eu", 4, PHASE_RUNS, &newest).verdict, DISPATCH_STALE);
     cr_assert_eq(newest, 5);
-    cr_assert_eq(s_judge(KIND_stop, "scheduler/eu", 7, PHASE_RUNS, &newest).verdict, DISPATCH_TAKEN);
+    cr_assert_eq(s_judge(KIND_stop, "scheduler/eu", 7, PHASE_RUNS, &newest).verdict, DISPATCH_ACCEPTED);
     cr_assert_eq(newest, 7);
     cr_assert_eq(s_judge(KIND_stop, "scheduler/us", 9, PHASE_RUNS, &newest).verdict, DISPATCH_DENIED);
     cr_assert_eq(newest, 7, "only who is obeyed counts");

@@ -45,22 +45,22 @@ static void s_give(world_t *w, message_t *m)
 /* A puppet's answer. `value`: what it says to have accepted in `ballot`; 0: nothing. */
 static void s_vote(world_t *w, size_t region, uint64_t promised, uint64_t ballot, uint64_t value, bool muted)
 {
-    uint64_t taken[4] = {value, value, value, value};
+    uint64_t included[4] = {value, value, value, value};
     message_t *m = s_from(region, KIND_vote);
     m->vote.promised = promised;
     m->vote.ballot = ballot;
     m->vote.muted = muted;
-    message_set_u64s(&m->vote.taken, taken, ballot ? 4 : 0);
+    message_set_u64s(&m->vote.included, included, ballot ? 4 : 0);
     s_give(w, m);
 }
 
 /* A puppet's question: for a promise, or with a value to accept. */
 static void s_want(world_t *w, size_t region, uint64_t ballot, uint64_t value)
 {
-    uint64_t taken[4] = {value, value, value, value};
+    uint64_t included[4] = {value, value, value, value};
     message_t *m = s_from(region, KIND_vote_want);
     m->vote_want.ballot = ballot;
-    message_set_u64s(&m->vote_want.taken, taken, value ? 4 : 0);
+    message_set_u64s(&m->vote_want.included, included, value ? 4 : 0);
     s_give(w, m);
 }
 
@@ -106,8 +106,8 @@ Test(ballot, of_the_promises_the_value_of_the_highest_ballot_is_taken_over)
         s_vote(w, 3, OWN, ballots[i][1], 10 + ballots[i][1], false);
         message_t *want = s_said(w, KIND_vote_want);
         cr_assert_not_null(want);
-        cr_assert_eq(want->vote_want.taken.count, 4);
-        cr_assert_eq(want->vote_want.taken.items[2], 14, "the value of ballot 4, whoever said it first");
+        cr_assert_eq(want->vote_want.included.count, 4);
+        cr_assert_eq(want->vote_want.included.items[2], 14, "the value of ballot 4, whoever said it first");
         cr_assert_eq(want->vote_want.ballot, OWN);
         message_destroy(&want);
         world_destroy(w);
@@ -122,7 +122,7 @@ Test(ballot, a_value_that_it_accepted_itself_counts_as_any)
     s_vote(w, 2, OWN, 0, 0, false);
     s_vote(w, 3, OWN, 0, 0, false);
     message_t *want = s_said(w, KIND_vote_want);
-    cr_assert_eq(want->vote_want.taken.items[2], 21);
+    cr_assert_eq(want->vote_want.included.items[2], 21);
     message_destroy(&want);
     world_destroy(w);
 }
@@ -218,17 +218,17 @@ Test(ballot, what_is_promised_is_kept)
     s_want(w, 3, 8, 32);
     vote = s_said(w, KIND_vote);
     cr_assert_eq(vote->vote.ballot, 8);
-    cr_assert_eq(vote->vote.taken.items[0], 32);
+    cr_assert_eq(vote->vote.included.items[0], 32);
     message_destroy(&vote);
     s_want(w, 3, 8, 33); /* one ballot has one value */
     vote = s_said(w, KIND_vote);
-    cr_assert_eq(vote->vote.taken.items[0], 32);
+    cr_assert_eq(vote->vote.included.items[0], 32);
     message_destroy(&vote);
     s_want(w, 2, 11, 0); /* a promise keeps what was accepted */
     vote = s_said(w, KIND_vote);
     cr_assert_eq(vote->vote.promised, 11);
     cr_assert_eq(vote->vote.ballot, 8);
-    cr_assert_eq(vote->vote.taken.items[0], 32);
+    cr_assert_eq(vote->vote.included.items[0], 32);
     message_destroy(&vote);
     world_destroy(w);
 }
@@ -261,16 +261,16 @@ Test(ballot, nothing_is_said_before_it_is_stored)
 Test(ballot, a_decision_is_told_to_whoever_asks)
 {
     world_t *w = s_world();
-    uint64_t taken[4] = {0, 1, 0, 0};
+    uint64_t included[4] = {0, 1, 0, 0};
     message_t *m = s_from(2, KIND_decision);
-    message_set_u64s(&m->decision.taken, taken, 4);
+    message_set_u64s(&m->decision.included, included, 4);
     s_give(w, m);
     cr_assert(s_decided(w));
     world_forget_mail(w);
     s_want(w, 3, 12, 5);
     message_t *told = s_said(w, KIND_decision);
     cr_assert_not_null(told);
-    cr_assert_eq(told->decision.taken.items[1], 1, "and no later ballot changes it");
+    cr_assert_eq(told->decision.included.items[1], 1, "and no later ballot changes it");
     message_destroy(&told);
     world_destroy(w);
 }
@@ -282,29 +282,29 @@ Test(ballot, only_what_all_of_a_group_have_is_proposed)
     uint64_t have[4] = {7, 0, 9, 0};
     message_t *m = s_from(2, KIND_vote_want);
     m->vote_want.ballot = 0;
-    message_set_u64s(&m->vote_want.taken, have, 4);
+    message_set_u64s(&m->vote_want.included, have, 4);
     s_give(w, m);
     s_propose(w);
     s_vote(w, 2, OWN, 0, 0, false);
     s_vote(w, 3, OWN, 0, 0, false);
     message_t *want = s_said(w, KIND_vote_want);
-    cr_assert_eq(want->vote_want.taken.items[1], 1, "its own");
-    cr_assert_eq(want->vote_want.taken.items[2], 0, "which it has not got itself");
-    cr_assert_eq(want->vote_want.taken.items[0], 0);
+    cr_assert_eq(want->vote_want.included.items[1], 1, "its own");
+    cr_assert_eq(want->vote_want.included.items[2], 0, "which it has not got itself");
+    cr_assert_eq(want->vote_want.included.items[0], 0);
     message_destroy(&want);
     world_destroy(w);
 }
 
-/* Of a line that goes on from (follows_history, number - 1) in a history of its own, or of the first one;
+/* Of a lineage that goes on from (parent_history, number - 1) in a history of its own, or of the first one;
  * without data. */
-static message_t *s_delta_of(const world_t *w, uint64_t history, uint64_t follows_history, uint64_t number)
+static message_t *s_delta_of(const world_t *w, uint64_t history, uint64_t parent_history, uint64_t number)
 {
     message_t *m = message_new(KIND_delta, "shard/region1/0", "synchronizer/region2/0");
     message_set_name(m->delta.origin, "region2");
     m->incarnation = 1;
     m->delta.history = history;
-    m->delta.follows_history = follows_history;
-    m->delta.follows = follows_history ? number - 1 : 0;
+    m->delta.parent_history = parent_history;
+    m->delta.parent_number = parent_history ? number - 1 : 0;
     m->delta.first = m->delta.last = number;
     m->delta.layout = WORLD_LAYOUT;
     m->delta.elements = world_size(w, 0);
@@ -314,9 +314,9 @@ static message_t *s_delta_of(const world_t *w, uint64_t history, uint64_t follow
     return m;
 }
 
-static void s_delta(world_t *w, uint64_t history, uint64_t follows_history, uint64_t number)
+static void s_delta(world_t *w, uint64_t history, uint64_t parent_history, uint64_t number)
 {
-    s_give(w, s_delta_of(w, history, follows_history, number));
+    s_give(w, s_delta_of(w, history, parent_history, number));
 }
 
 static void s_model(world_t *w, uint64_t history, uint64_t number, float value)
@@ -334,8 +334,8 @@ static void s_model(world_t *w, uint64_t history, uint64_t number, float value)
     s_give(w, m);
 }
 
-/* A region that had ended two rounds ahead lost its disk, and began a new line behind that: what is decided
- * is taken, however far ahead it is, and nothing else. */
+/* A region that had ended two rounds ahead lost its disk, and began a new lineage behind that: what is
+ * decided is taken, however far ahead it is, and nothing else. */
 Test(ballot, what_is_decided_is_taken_however_early)
 {
     world_t *w = s_world();
@@ -345,9 +345,9 @@ Test(ballot, what_is_decided_is_taken_however_early)
     s_delta(w, 78, 77, 3);
     world_settle(w, 100000);
     cr_assert_eq(origin->taken, 2, "it is early");
-    uint64_t taken[4] = {0, 0, 3, 0};
+    uint64_t included[4] = {0, 0, 3, 0};
     message_t *m = s_from(0, KIND_decision);
-    message_set_u64s(&m->decision.taken, taken, 4);
+    message_set_u64s(&m->decision.included, included, 4);
     s_give(w, m);
     s_delta(w, 78, 77, 3);
     world_settle(w, 100000);
@@ -368,12 +368,12 @@ Test(ballot, a_model_is_in_the_round_that_it_is_of)
     cr_assert_eq(shard->stream->origins[2].taken, 2);
     world_push(w, 1, 0, 0, ones);
     float own = shard_core_parameters(shard)[0];
-    uint64_t taken[4] = {0, 1, 2, 0};
+    uint64_t included[4] = {0, 1, 2, 0};
     for (uint64_t round = 1; round <= 2; round++) {
         message_t *m = s_from(0, KIND_decision);
         m->number = round;
-        taken[1] = 1;
-        message_set_u64s(&m->decision.taken, taken, 4);
+        included[1] = 1;
+        message_set_u64s(&m->decision.included, included, 4);
         s_give(w, m);
         world_settle(w, 100000);
         cr_assert_eq(shard->rounds->number, round);

@@ -212,7 +212,7 @@ Test(carry, what_was_the_last_delta_and_has_not_come_is_not_the_last_any_more)
 }
 
 /* The same snapshot, of a shard that has seen one round more than it has numbers: another region began a
- * new line at its end. */
+ * new lineage at its end. */
 static snapshot_t *s_behind(const snapshot_t *from, uint64_t *ret_cut)
 {
     snapshot_t *copy = snapshot_new(&from->id);

@@ -381,7 +381,7 @@ Test(delta, who_has_only_begun_to_say_something_is_believed_for_a_while)
         world_settle(w, 100000);
         message_t *m = message_dup(items[CHUNKS]);
         m->incarnation = FORGED;
-        m->delta.mark = FORGED;
+        m->delta.point = FORGED;
         s_give(w, m);
         message_destroy(&m);
         s_give(w, items[CHUNKS + 1]);
@@ -431,7 +431,7 @@ Test(delta, from_behind_a_point_that_nobody_can_lead_to_waits_for_nothing)
     message_t *items[CHUNKS];
     s_make(w, items, 1);
     for (size_t i = 0; i < CHUNKS; i++) {
-        items[i]->delta.mark = UINT64_MAX;
+        items[i]->delta.point = UINT64_MAX;
         s_give(w, items[i]);
     }
     s_expect(w, 1);
@@ -459,8 +459,8 @@ static void s_stream(world_t *w, uint64_t durable)
     s_say(w, m);
 }
 
-/* An entry in an incarnation that there cannot have been would make all that come later look late. */
-Test(delta, a_position_in_an_entry_that_cannot_have_been_is_not_taken)
+/* A generation that there cannot have been would make all that come later look late. */
+Test(delta, a_position_in_a_generation_that_cannot_have_been_is_not_taken)
 {
     world_t *w = s_world(STRATEGY_ASGD);
     message_t *items[CHUNKS * 3];
@@ -468,7 +468,7 @@ Test(delta, a_position_in_an_entry_that_cannot_have_been_is_not_taken)
     message_t *m = message_new(KIND_stream, "x", "x");
     message_set_name(m->stream.region, "region1");
     m->stream.history = 1000;
-    m->stream.entry = FORGED + 1;
+    m->stream.generation = FORGED + 1;
     m->stream.away = true;
     world_forget_mail(w);
     s_say(w, m);
@@ -480,7 +480,7 @@ Test(delta, a_position_in_an_entry_that_cannot_have_been_is_not_taken)
             message_destroy(&m);
     cr_assert(refused && refused->refused.code == ERR_LIMIT);
     message_destroy(&refused);
-    cr_expect_eq(w->shard[0][0]->stream->destination_entry[1], 0);
+    cr_expect_eq(w->shard[0][0]->stream->destination_generation[1], 0);
     cr_expect_not(w->shard[0][0]->stream->destination_away[1]);
     s_stream(w, 2);
     cr_expect_eq(w->shard[0][0]->stream->destination_durable[1], 2, "the true one is heard");
@@ -488,7 +488,7 @@ Test(delta, a_position_in_an_entry_that_cannot_have_been_is_not_taken)
     world_destroy(w);
 }
 
-/* Words about another line, or about numbers that were never sent, may be anybody's. */
+/* Words about another lineage, or about numbers that were never sent, may be anybody's. */
 Test(delta, a_synchronizer_that_speaks_nonsense_shuts_nobody_out)
 {
     world_t *w = s_world(STRATEGY_ASGD);
@@ -551,8 +551,8 @@ static void s_give_delta(world_t *w, message_t *const *items)
         s_give(w, items[i]);
 }
 
-/* It arrived while its line could be gone on from; then another one was. */
-Test(delta, what_was_staged_of_a_line_that_ended_is_dropped)
+/* It arrived while its lineage could be gone on from; then another one was. */
+Test(delta, what_was_staged_of_a_lineage_that_ended_is_dropped)
 {
     world_t *w = s_world(STRATEGY_ASGD);
     message_t *items[CHUNKS * 2];
@@ -567,20 +567,20 @@ Test(delta, what_was_staged_of_a_line_that_ended_is_dropped)
     world_destroy(w);
 }
 
-Test(delta, a_new_line_goes_on_from_exactly_what_was_taken)
+Test(delta, a_new_lineage_goes_on_from_exactly_what_was_taken)
 {
-    for (uint64_t follows = 0; follows <= 2; follows++) {
+    for (uint64_t parent_number = 0; parent_number <= 2; parent_number++) {
         world_t *w = s_world(STRATEGY_ASGD);
         message_t *items[CHUNKS * 2];
         s_make(w, items, 2);
         s_give_delta(w, items);
         for (size_t i = CHUNKS; i < 2 * CHUNKS; i++) {
             items[i]->delta.history = 2000;
-            items[i]->delta.follows_history = items[0]->delta.history;
-            items[i]->delta.follows = follows;
+            items[i]->delta.parent_history = items[0]->delta.history;
+            items[i]->delta.parent_number = parent_number;
         }
         s_give_delta(w, items + CHUNKS);
-        s_expect(w, follows == 1 ? 2 : 1);
+        s_expect(w, parent_number == 1 ? 2 : 1);
         s_free(items, CHUNKS * 2);
         world_destroy(w);
     }

@@ -33,7 +33,7 @@ static void s_tell(world_t *w, size_t region, uint64_t number, uint64_t phase)
     char to[64];
     snprintf(to, sizeof to, "shard/region%zu/0", region);
     message_t *m = message_new(KIND_mark, to, GLOBAL);
-    m->mark.mark = number;
+    m->mark.point = number;
     m->mark.phase = phase;
     message_set_name(m->mark.tag, TAG);
     world_send_shard(w, m);
@@ -49,7 +49,7 @@ static void s_expect(world_t *w, uint64_t number, uint64_t phase, err_code_t cod
     }
     cr_assert_not_null(newest, "no answer");
     cr_assert_str_eq(newest->to, GLOBAL);
-    cr_assert_eq(newest->marked.mark, number);
+    cr_assert_eq(newest->marked.point, number);
     cr_assert_eq(newest->marked.phase, phase);
     cr_assert_eq(newest->marked.code, (uint64_t)code, "code %d", (int)newest->marked.code);
     message_destroy(&newest);
@@ -182,14 +182,14 @@ Test(mark, remembers_which_incarnations_keep_points)
     world_t *w = s_world();
     s_hold_all(w, FIRST);
     s_tell(w, 0, FIRST, TAKE);
-    cr_assert(shard_core_keeps(w->shard[0][0], 1));
+    cr_assert(shard_core_pins(w->shard[0][0], 1));
     shard_core_t *again = NULL;
     w->incarnation = 7;
     shard_spec_t spec = world_spec(w, 0, 0);
     err_t err = {0};
     cr_assert_eq(shard_core_restore(&spec, w->last[0][0], &again, &err), ERR_OK, "%s", err.text);
-    cr_assert(shard_core_keeps(again, 1));
-    cr_assert_not(shard_core_keeps(again, 7));
+    cr_assert(shard_core_pins(again, 1));
+    cr_assert_not(shard_core_pins(again, 7));
     void *core = again;
     shard_role.destroy(&core);
     world_destroy(w);
@@ -199,7 +199,7 @@ Test(mark, only_the_global_scheduler_leads_and_a_stop_ends_it)
 {
     world_t *w = s_world();
     message_t *m = message_new(KIND_mark, "shard/region0/0", "scheduler/region0");
-    m->mark.mark = FIRST;
+    m->mark.point = FIRST;
     message_set_name(m->mark.tag, TAG);
     world_send_shard(w, m);
     m = world_mail(w, KIND_refused);
@@ -207,7 +207,7 @@ Test(mark, only_the_global_scheduler_leads_and_a_stop_ends_it)
     cr_assert_eq(m->refused.code, ERR_DENIED);
     message_destroy(&m);
     m = message_new(KIND_mark, "shard/region0/0", GLOBAL);
-    m->mark.mark = FIRST;
+    m->mark.point = FIRST;
     message_set_name(m->mark.tag, "stop"); /* no name of a point */
     world_send_shard(w, m);
     m = world_mail(w, KIND_refused);

@@ -132,7 +132,7 @@ Test(shard_actor, one_of_several_regions_asks_the_others)
     size_t asked = 0, counted = 0;
     message_t *message;
     while ((message = outbox_take(shard_role.outbox(core)))) {
-        asked += message->kind == KIND_stand_want && strcmp(message->to, "shard/b/0") == 0;
+        asked += message->kind == KIND_peer_status_want && strcmp(message->to, "shard/b/0") == 0;
         counted += message->kind == KIND_progress;
         message_destroy(&message);
     }

@@ -129,7 +129,7 @@ Test(uncovered, a_death_meanwhile_is_a_loss_that_is_made_good)
     }
     world_settle(w, 5000000);
     for (size_t k = 0; k < w->shards; k++) {
-        cr_assert_eq(shard_core_welcomes(w->shard[0][k]), 1);
+        cr_assert_eq(shard_core_transfers(w->shard[0][k]), 1);
         cr_assert(ranges_has_all(shard_core_applied(w->shard[0][k]), 0, 6), "the others had all of it");
     }
     cr_assert_float_eq(s_at(w, 1), s_at(w, 0), 1e-6);
@@ -156,7 +156,7 @@ Test(uncovered, it_refuses_common_points)
     s_train(w, 0, 6);
     world_forget_mail(w);
     message_t *m = message_new(KIND_mark, "shard/region0/0", "scheduler/global");
-    m->mark.mark = 1;
+    m->mark.point = 1;
     message_set_name(m->mark.tag, "mark/one-1");
     world_send_shard(w, m);
     world_run(w);
@@ -221,7 +221,7 @@ Test(uncovered, a_common_point_that_was_begun_is_given_up)
 {
     world_t *w = s_world(WHEN_FULL_GO_ON);
     message_t *m = message_new(KIND_mark, "shard/region0/0", "scheduler/global");
-    m->mark.mark = 1;
+    m->mark.point = 1;
     message_set_name(m->mark.tag, "mark/one-1");
     world_send_shard(w, m);
     cr_assert(gate_holds(&w->shard[0][0]->base->gate));

@@ -161,14 +161,14 @@ Test(vote, only_the_same_shard_of_another_region_votes)
             message_t *m = message_new(kinds[k], "shard/region0/0", from[i]);
             m->number = 1;
             if (kinds[k] == KIND_decision)
-                message_set_u64s(&m->decision.taken, taken, 3);
+                message_set_u64s(&m->decision.included, taken, 3);
             world_forget_mail(w);
             world_send_shard(w, m);
         }
     /* Of the right sender, and nonsense. */
     message_t *m = message_new(KIND_decision, "shard/region0/0", "shard/region1/0");
     m->number = 1;
-    message_set_u64s(&m->decision.taken, taken, 2);
+    message_set_u64s(&m->decision.included, taken, 2);
     world_send_shard(w, m);
     m = message_new(KIND_vote_want, "shard/region0/0", "shard/region1/0");
     m->number = UINT64_MAX;
@@ -189,7 +189,7 @@ static message_t *s_want(uint64_t round)
     message_t *m = message_new(KIND_vote_want, "shard/region0/0", "shard/region1/0");
     m->number = round;
     m->incarnation = 1;
-    message_set_u64s(&m->vote_want.taken, have, 3);
+    message_set_u64s(&m->vote_want.included, have, 3);
     return m;
 }
 
@@ -214,11 +214,11 @@ Test(vote, who_asks_for_a_decision_that_was_let_go_is_told_and_enters)
     }
     cr_assert_not_null(told);
     cr_assert_eq(told->number, 1);
-    cr_assert_eq(told->decision.taken.count, 0);
+    cr_assert_eq(told->decision.included.count, 0);
     told->number = 4; /* as to one whose next round that is */
     world_send_shard(w, told);
     world_settle(w, 3000000);
-    cr_assert_eq(shard_core_welcomes(w->shard[1][0]), 1);
+    cr_assert_eq(shard_core_transfers(w->shard[1][0]), 1);
     cr_assert_eq(shard_core_rolled_back(w->shard[1][0]), 0);
     for (size_t r = 0; r < 3; r++)
         s_push(w, r, 3);
@@ -298,7 +298,7 @@ static void s_keep(world_t *w, size_t origin, uint64_t number, size_t bytes)
 {
     buf_t *data = buf_new_zero(bytes), *cursor = buf_new_zero(2 * sizeof(uint64_t));
     incoming_t in = {.head = {.first = number, .last = number}, .cursor = cursor};
-    forward_keep(w->shard[0][0]->rounds, origin, &in, data);
+    forward_hold(w->shard[0][0]->rounds, origin, &in, data);
     buf_destroy(&data);
     buf_destroy(&cursor);
 }
@@ -309,14 +309,14 @@ Test(vote, what_is_kept_for_others_is_bounded_by_the_window)
 {
     world_t *w = s_world(0.5);
     w->topology->job.sync.window_bytes = 3000;
-    const forwards_t *relays = &w->shard[0][0]->rounds->forwards;
+    const forwards_t *forwards = &w->shard[0][0]->rounds->forwards;
     s_keep(w, 2, 1, 1000);
     for (uint64_t number = 1; number <= 6; number++)
         s_keep(w, 1, number, 1000);
-    cr_assert_eq(relays->count, 4);
-    cr_assert_eq(relays->items[0].region, 2, "another origin has a window of its own");
+    cr_assert_eq(forwards->count, 4);
+    cr_assert_eq(forwards->items[0].region, 2, "another origin has a window of its own");
     for (size_t i = 1; i < 4; i++)
-        cr_assert_eq(relays->items[i].kept.head.last, 3 + i);
+        cr_assert_eq(forwards->items[i].delta.head.last, 3 + i);
     world_destroy(w);
 }
 

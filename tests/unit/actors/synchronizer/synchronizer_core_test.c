@@ -465,7 +465,7 @@ Test(synchronizer, drops_a_damaged_chunk_and_fetches_it_again)
 
 /* Its position is one of another line: it is told what is kept of this one, and nothing that it says of
  * its own counts here. */
-Test(synchronizer, a_destination_on_another_line_is_told_and_has_taken_nothing)
+Test(synchronizer, a_destination_on_another_lineage_is_told_and_has_taken_nothing)
 {
     s_start(1 << 20);
     s_delta(1, 1);
@@ -477,7 +477,7 @@ Test(synchronizer, a_destination_on_another_line_is_told_and_has_taken_nothing)
     message_set_name(m->delta_ack.origin, "region0");
     m->delta_ack.history = HISTORY + 1;
     m->delta_ack.applied = m->delta_ack.durable = 2;
-    m->delta_ack.entry = 9;
+    m->delta_ack.generation = 9;
     s_say(m);
     sent_t sent = s_sent();
     cr_assert_eq(sent.gaps, 1);
@@ -496,7 +496,7 @@ Test(synchronizer, an_entry_that_there_cannot_have_been_is_not_listened_to)
     m->incarnation = 1;
     message_set_name(m->delta_ack.origin, "region0");
     m->delta_ack.history = HISTORY;
-    m->delta_ack.entry = UINT64_MAX;
+    m->delta_ack.generation = UINT64_MAX;
     s_say(m);
     s_sent();
     s_ack("region1", 1, 1); /* not one from before that entry */

@@ -26,12 +26,12 @@ static topology_t *s_topology(size_t regions, unsigned workers, const char *sync
     return topology;
 }
 
-static prediction_t s_predict_units(const topology_t *topology, const predict_units_t *units, bool keep,
+static prediction_t s_predict_units(const topology_t *topology, const predict_units_t *units, bool stay,
                                     int64_t limit_us)
 {
     predict_spec_t spec = {.topology = topology,
                            .units = units,
-                           .keep = keep,
+                           .stay = stay,
                            .samples = topology->job.data.samples,
                            .pace = pace_given(topology),
                            .limit_us = limit_us,

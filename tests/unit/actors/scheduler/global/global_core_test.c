@@ -265,7 +265,7 @@ static void s_marked(bench_t *bench, uint64_t number, uint64_t phase)
         char name[32];
         snprintf(name, sizeof name, "shard/%s/%zu", s_names[shard / 2], shard % 2);
         message_t *message = message_new(KIND_marked, GLOBAL, name);
-        message->marked.mark = number;
+        message->marked.point = number;
         message->marked.phase = phase;
         driver_give(&bench->by, message);
     }
@@ -286,8 +286,8 @@ Test(global, leads_to_a_common_point_when_all_regions_together_are_there)
     cr_assert_str_eq(mark->mark.tag, "mark/epoch-0.25:9.1");
     cr_assert_eq(mark->incarnation, 9);
     cr_assert_neq(global_role.due(bench->by.core), ROLE_NEVER);
-    s_marked(bench, mark->mark.mark, 0);
-    s_marked(bench, mark->mark.mark, 1);
+    s_marked(bench, mark->mark.point, 0);
+    s_marked(bench, mark->mark.point, 1);
     cr_assert_eq(global_mark_made(global_core_mark(bench->by.core)), 1);
     s_applied(bench, 0, 160); /* under way when the run is stopped */
     cr_assert_gt(driver_count_to(&bench->by, KIND_mark, "shard/us/1", NULL), 0);

@@ -46,7 +46,7 @@ typedef struct {
 
 static bool s_report(parts_t *parts, size_t region, told_t told, int64_t now_us)
 {
-    message_t *report = message_new(KIND_region_report, GLOBAL_NAME, parts->regions.list[region].scheduler);
+    message_t *report = message_new(KIND_region_report, ACTOR_GLOBAL, parts->regions.list[region].scheduler);
     report->incarnation = told.incarnation;
     report->number = told.number;
     report->region_report.samples = told.samples;
@@ -82,7 +82,7 @@ Test(global_regions, rows_come_in_order_and_begin_anew_with_another_scheduler)
 {
     parts_t *parts = s_parts();
     s_report(parts, 0, (told_t){.incarnation = 1}, 0);
-    message_t *row = message_new(KIND_curve, GLOBAL_NAME, "scheduler/eu");
+    message_t *row = message_new(KIND_curve, ACTOR_GLOBAL, "scheduler/eu");
     row->incarnation = 1;
     row->curve.index = 1;
     global_regions_take_curve(&parts->regions, row);
@@ -130,7 +130,7 @@ Test(global_life, a_final_report_counts_with_its_whole_curve)
     s_report(parts, 0, (told_t){.incarnation = 1, .stopped = true, .rows = 1}, 0);
     global_life_note_stopped(&parts->life, 0, 0);
     cr_assert_not(parts->regions.list[0].stopped);
-    message_t *row = message_new(KIND_curve, GLOBAL_NAME, "scheduler/eu");
+    message_t *row = message_new(KIND_curve, ACTOR_GLOBAL, "scheduler/eu");
     row->incarnation = 1;
     global_regions_take_curve(&parts->regions, row);
     message_destroy(&row);

@@ -60,7 +60,7 @@ static size_t s_sent(bench_t *bench, int64_t us)
         cr_assert_eq(strncmp(message->to, "shard/r", 7), 0);
         cr_assert_str_eq(message->from, "scheduler/global");
         bench->count++;
-        bench->number = message->mark.mark;
+        bench->number = message->mark.point;
         bench->phase = message->mark.phase;
         message_set_name(bench->tag, message->mark.tag);
         message_destroy(&message);
@@ -78,7 +78,7 @@ static void s_answer(bench_t *bench, size_t shard, uint64_t number, uint64_t pha
     char name[64];
     snprintf(name, sizeof name, "shard/r%zu/%zu", shard / 2, shard % 2);
     message_t *message = message_new(KIND_marked, "scheduler/global", name);
-    message->marked.mark = number;
+    message->marked.point = number;
     message->marked.phase = phase;
     message->marked.code = (uint64_t)code;
     global_mark_answer(bench->mark, message, bench->now_us);

@@ -6,16 +6,16 @@
 static void s_restart(bench_t *bench)
 {
     kv_t *kv = kv_mem_new(KV_DURABILITY_DISK);
-    keep_t *keep = keep_new(kv, &global_source, 2);
-    cr_assert_eq(keep_now(keep, bench->by.core, bench->by.now_us, NULL), ERR_OK);
+    journal_t *journal = journal_new(kv, &global_source, 2);
+    cr_assert_eq(journal_now(journal, bench->by.core, bench->by.now_us, NULL), ERR_OK);
     driver_fini(&bench->by);
-    kept_t kept;
-    cr_assert_eq(keep_load(keep, KIND_global_state, &kept, NULL), ERR_OK);
+    legacy_t legacy;
+    cr_assert_eq(journal_load(journal, KIND_global_state, &legacy, NULL), ERR_OK);
     global_spec_t spec = {
-        .topology = &bench->topology, .incarnation = 9 + ++bench->lives, .kept = &kept, .run = RUN};
+        .topology = &bench->topology, .incarnation = 9 + ++bench->lives, .legacy = &legacy, .run = RUN};
     bench->by.core = global_core_new(&spec, bench->by.now_us);
-    kept_fini(&kept);
-    keep_destroy(&keep);
+    legacy_fini(&legacy);
+    journal_destroy(&journal);
     kv_destroy(&kv);
 }
 
@@ -58,20 +58,20 @@ Test(global_restart, at_any_point_of_the_end_loses_nothing_of_the_report)
 Test(global_restart, after_another_version_knows_what_was_paid)
 {
     bench_t *bench = s_bench();
-    kept_t *kept = calloc(1, sizeof *kept);
+    legacy_t *legacy = calloc(1, sizeof *legacy);
     uint64_t words[2 * (2 + TOPOLOGY_OFFERS_MAX + TOPOLOGY_REGIONS_MAX)] = {0};
     const double rent = 1.5;
     memcpy(words, &rent, sizeof rent);
-    cr_assert_not_null(kept);
-    kept->state = global_source.state(bench->by.core, bench->by.now_us);
-    message_set_u64s(&kept->state->global_state.paid_former, words, sizeof words / sizeof *words);
+    cr_assert_not_null(legacy);
+    legacy->state = global_source.state(bench->by.core, bench->by.now_us);
+    message_set_u64s(&legacy->state->global_state.paid_former, words, sizeof words / sizeof *words);
     driver_fini(&bench->by);
-    global_spec_t spec = {.topology = &bench->topology, .incarnation = 9, .kept = kept, .run = RUN};
+    global_spec_t spec = {.topology = &bench->topology, .incarnation = 9, .legacy = legacy, .run = RUN};
     bench->by.core = global_core_new(&spec, bench->by.now_us);
     cr_assert_eq(global_core_cost(bench->by.core, 0).rent, 1.5);
     cr_assert_eq(global_core_cost(bench->by.core, 1).rent, 0);
-    kept_fini(kept);
-    free(kept);
+    legacy_fini(legacy);
+    free(legacy);
     s_free(bench);
 }
 

@@ -112,7 +112,7 @@ Test(region, begins_above_every_term_that_was_used_once_that_is_stored)
     cr_assert_eq(region_core_failure(bench->by.core, NULL), ERR_OK);
     cr_assert_gt(region_source.decisions(bench->by.core), before);
     cr_assert_eq(s_places(bench, places, 2, false, ERR_OK), 0, "not before the term is durable");
-    region_source.kept(bench->by.core, region_source.decisions(bench->by.core));
+    region_source.stored(bench->by.core, region_source.decisions(bench->by.core));
     driver_tick(&bench->by, 300 * MS);
     cr_assert_eq(s_places(bench, places, 2, false, ERR_OK), 2);
     cr_assert_eq(places[0].incarnation, (TERM + 4) << 32 | 1);

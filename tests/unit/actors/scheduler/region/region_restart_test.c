@@ -6,16 +6,16 @@
 static void s_restart(bench_t *bench)
 {
     kv_t *kv = kv_mem_new(KV_DURABILITY_DISK);
-    keep_t *keep = keep_new(kv, &region_source, bench->topology.region_count);
-    cr_assert_eq(keep_now(keep, bench->by.core, bench->by.now_us, NULL), ERR_OK);
+    journal_t *journal = journal_new(kv, &region_source, bench->topology.region_count);
+    cr_assert_eq(journal_now(journal, bench->by.core, bench->by.now_us, NULL), ERR_OK);
     driver_fini(&bench->by);
-    kept_t kept;
-    cr_assert_eq(keep_load(keep, KIND_region_state, &kept, NULL), ERR_OK);
+    legacy_t legacy;
+    cr_assert_eq(journal_load(journal, KIND_region_state, &legacy, NULL), ERR_OK);
     bench->spec.term++;
-    bench->spec.kept = &kept;
+    bench->spec.legacy = &legacy;
     bench->by.core = region_core_new(&bench->spec, bench->by.now_us);
-    kept_fini(&kept);
-    keep_destroy(&keep);
+    legacy_fini(&legacy);
+    journal_destroy(&journal);
     kv_destroy(&kv);
 }
 

@@ -15,7 +15,7 @@ static bench_t *s_unnamed(void)
 
 static void s_kept(bench_t *bench)
 {
-    region_source.kept(bench->by.core, region_source.decisions(bench->by.core));
+    region_source.stored(bench->by.core, region_source.decisions(bench->by.core));
 }
 
 static message_t *s_of_run(bench_t *bench, const char *node, uint64_t run)

@@ -110,19 +110,19 @@ Test(region_still, a_successor_goes_on_with_what_was)
 {
     bench_t *b = s_between();
     kv_t *kv = kv_mem_new(KV_DURABILITY_DISK);
-    keep_t *keep = keep_new(kv, &region_source, 2);
-    kept_t kept;
-    cr_assert_eq(keep_now(keep, b->core, b->now_us, NULL), ERR_OK);
-    cr_assert_eq(keep_load(keep, KIND_region_state, &kept, NULL), ERR_OK);
+    journal_t *journal = journal_new(kv, &region_source, 2);
+    legacy_t legacy;
+    cr_assert_eq(journal_now(journal, b->core, b->now_us, NULL), ERR_OK);
+    cr_assert_eq(journal_load(journal, KIND_region_state, &legacy, NULL), ERR_OK);
     region_role.destroy((void **)&b->core);
     region_spec_t spec = {
-        .topology = &b->topology, .term = TERM + 1, .run = RUN, .kept = &kept, .nodes_expected = NODES};
+        .topology = &b->topology, .term = TERM + 1, .run = RUN, .legacy = &legacy, .nodes_expected = NODES};
     b->core = region_core_new(&spec, b->now_us);
     region_role.tick(b->core, b->now_us);
     s_hear(b);
     s_expect(b, 8, "shard/eu/0 did not run and waited for keepers");
-    kept_fini(&kept);
-    keep_destroy(&keep);
+    legacy_fini(&legacy);
+    journal_destroy(&journal);
     kv_destroy(&kv);
     s_free(b);
 }

@@ -65,7 +65,7 @@ static void s_mark(alone_t *a)
 {
     for (uint64_t phase = 0; phase < 2; phase++) {
         message_t *m = message_new(KIND_mark, a->base.core.name, "scheduler/global");
-        m->mark.mark = POINT;
+        m->mark.point = POINT;
         m->mark.phase = phase;
         message_set_name(m->mark.tag, "mark/epoch-1");
         s_tell(a, m);
@@ -93,7 +93,7 @@ static void s_keepers(alone_t *a)
 
 static void s_newcomer(alone_t *a)
 {
-    a->durable.wants |= DURABLE_WELCOME;
+    a->durable.wants |= DURABLE_TRANSFER;
 }
 
 static void s_stop(alone_t *a)
@@ -132,9 +132,9 @@ static const struct {
     void (*calls)(alone_t *a);
     bool clean;
 } reasons[] = {
-    {"mark/epoch-1", s_mark, true}, {"start", s_loses_it, true},    {"stop", s_hand_over, true},
-    {"keep", s_keepers, true},      {"welcome", s_newcomer, false}, {"stop", s_stop, false},
-    {"cut", s_make, false},         {"vote", s_vote, false},        {"close", s_close, false},
+    {"mark/epoch-1", s_mark, true}, {"start", s_loses_it, true},     {"stop", s_hand_over, true},
+    {"keep", s_keepers, true},      {"transfer", s_newcomer, false}, {"stop", s_stop, false},
+    {"cut", s_make, false},         {"vote", s_vote, false},         {"close", s_close, false},
     {"end", s_all_in, false},       {"steps", s_steps, false},
 };
 #define REASONS (sizeof reasons / sizeof *reasons)
@@ -260,7 +260,7 @@ Test(durable, a_store_that_fails_is_tried_again_with_growing_pauses)
     alone_free(a);
 }
 
-Test(durable, what_was_taken_of_a_former_state_or_line_does_not_count)
+Test(durable, what_was_taken_of_a_former_state_or_lineage_does_not_count)
 {
     for (int line = 0; line < 2; line++) {
         alone_t *a = s_stored(WHEN_FULL_WAIT);
@@ -268,7 +268,7 @@ Test(durable, what_was_taken_of_a_former_state_or_line_does_not_count)
         s_cut(a);
         s_take(a);
         if (line)
-            durable_begin_line(&a->durable, &(position_t){1, 1});
+            durable_begin_lineage(&a->durable, &(position_t){1, 1});
         else
             durable_replaced(&a->durable);
         uint64_t sendable = a->stream.sendable;

@@ -58,7 +58,7 @@ static world_t *s_world(const case_t *is)
 static void s_tell_mark(world_t *w, uint64_t phase)
 {
     message_t *m = message_new(KIND_mark, "shard/region0/0", "scheduler/global");
-    m->mark.mark = UINT64_C(7) << 32 | 1;
+    m->mark.point = UINT64_C(7) << 32 | 1;
     m->mark.phase = phase;
     message_set_name(m->mark.tag, "mark/epoch-1");
     world_send_shard(w, m);

@@ -105,9 +105,9 @@ static void s_check(world_t *w, size_t region)
         const vote_t *vote = &voter->ballot.log[i];
         if (!vote->decided)
             continue;
-        uint64_t value = vote->taken[0];
+        uint64_t value = vote->included[0];
         for (size_t r = 1; r < w->regions; r++)
-            cr_assert_eq(vote->taken[r], value, "seed %d: two values are mixed", (int)w->seed);
+            cr_assert_eq(vote->included[r], value, "seed %d: two values are mixed", (int)w->seed);
         cr_assert(value >> 32 == vote->round && (uint32_t)value <= w->offered,
                   "seed %d: nobody has proposed it for this round", (int)w->seed);
         uint64_t *decided = &w->decided[vote->round];

@@ -7,7 +7,7 @@
 #define ELEMENTS 8
 #define HERE 1
 
-static alone_t *s_house(double quorum)
+static alone_t *s_bench(double quorum)
 {
     topology_t *topology = world_topology(3, STRATEGY_SSGD, 1, 1);
     topology->job.optimizer.lr = 1;
@@ -69,7 +69,7 @@ static bool s_hear(alone_t *h, message_kind_t kind, size_t region, uint64_t roun
     m->number = round;
     m->incarnation = 1;
     if (kind == KIND_decision)
-        message_set_u64s(&m->decision.taken, taken, taken ? 3 : 0);
+        message_set_u64s(&m->decision.included, taken, taken ? 3 : 0);
     if (kind == KIND_vote_want)
         m->vote_want.ballot = 9;
     bool enters = rounds_message(&h->rounds, m);
@@ -91,7 +91,7 @@ static size_t s_said(alone_t *h, message_kind_t kind)
 
 Test(rounds, a_round_acts_when_every_region_has_contributed)
 {
-    alone_t *h = s_house(1);
+    alone_t *h = s_bench(1);
     s_own(h, 1, 10);
     s_other(h, 0, 1, 1);
     cr_assert(rounds_bars(&h->rounds));
@@ -108,7 +108,7 @@ Test(rounds, a_round_acts_when_every_region_has_contributed)
 
 Test(rounds, who_has_left_is_not_waited_for)
 {
-    alone_t *h = s_house(1);
+    alone_t *h = s_bench(1);
     h->stream.origins[2].final = true;
     s_own(h, 1, 10);
     s_other(h, 0, 1, 1);
@@ -119,7 +119,7 @@ Test(rounds, who_has_left_is_not_waited_for)
 
 Test(rounds, nobody_is_two_rounds_ahead_but_for_what_is_decided)
 {
-    alone_t *h = s_house(0.5);
+    alone_t *h = s_bench(0.5);
     const uint64_t taken[3] = {1, 1, 7};
     cr_assert_eq(h->stream.bound[2], 2);
     cr_assert_not(s_hear(h, KIND_decision, 0, 1, taken));
@@ -136,7 +136,7 @@ Test(rounds, nobody_is_two_rounds_ahead_but_for_what_is_decided)
 /* Everything up to the numbers that were decided, however late; and not before all of it is here. */
 Test(rounds, what_is_decided_is_what_acts)
 {
-    alone_t *h = s_house(0.5);
+    alone_t *h = s_bench(0.5);
     const uint64_t first[3] = {1, 1, 0}, second[3] = {2, 1, 2};
     s_own(h, 1, 10);
     s_other(h, 0, 1, 1);
@@ -158,7 +158,7 @@ Test(rounds, what_is_decided_is_what_acts)
 
 Test(rounds, a_vote_is_said_when_it_is_stored)
 {
-    alone_t *h = s_house(0.5);
+    alone_t *h = s_bench(0.5);
     s_hear(h, KIND_vote_want, 0, 1, NULL);
     cr_assert_eq(s_said(h, KIND_vote), 0);
     cr_assert(rounds_wants_snapshot(&h->rounds));
@@ -172,7 +172,7 @@ Test(rounds, a_vote_is_said_when_it_is_stored)
 
 Test(rounds, a_decision_that_all_have_let_go_means_that_it_must_enter)
 {
-    alone_t *h = s_house(0.5);
+    alone_t *h = s_bench(0.5);
     cr_assert(s_hear(h, KIND_decision, 0, 1, NULL));
     cr_assert_not(s_hear(h, KIND_decision, 0, 2, NULL), "not the next one");
     const uint64_t taken[3] = {1, 1, 0};
@@ -188,7 +188,7 @@ static alone_t *s_stored_and_loaded(const alone_t *h)
     message_t *message = core_message(&h->base.core, KIND_shard_state, h->base.core.name);
     rounds_pack(&h->rounds, message);
     cr_assert(rounds_values(&h->rounds, snapshot, NULL));
-    alone_t *again = s_house(0.5);
+    alone_t *again = s_bench(0.5);
     again->stream.cut = h->stream.cut;
     cr_assert_eq(rounds_load(&again->rounds, message, snapshot, NULL), ERR_OK);
     message_destroy(&message);
@@ -198,7 +198,7 @@ static alone_t *s_stored_and_loaded(const alone_t *h)
 
 Test(rounds, what_is_stored_is_what_it_goes_on_from)
 {
-    alone_t *h = s_house(0.5);
+    alone_t *h = s_bench(0.5);
     const uint64_t taken[3] = {2, 1, 9};
     s_other(h, 0, 1, 1);
     s_other(h, 2, 1, 100);
@@ -214,7 +214,7 @@ Test(rounds, what_is_stored_is_what_it_goes_on_from)
     cr_assert_eq(again->rounds.ballot.muted, BALLOT_MUTED);
     cr_assert_eq(again->rounds.forwards.count, 2);
     cr_assert_eq(again->rounds.forwards.items[1].region, 2);
-    cr_assert_eq(buf_size(again->rounds.forwards.items[1].kept.data), ELEMENTS * sizeof(float));
+    cr_assert_eq(buf_size(again->rounds.forwards.items[1].delta.data), ELEMENTS * sizeof(float));
     alone_free(again);
     alone_free(h);
 }
@@ -228,7 +228,7 @@ Test(rounds, what_others_sent_is_handed_on)
     } cases[] = {{"shard/region0/0", "region2", 2},
                  {"shard/region2/0", "region2", 0},
                  {"worker/region0/0", "region2", 0}};
-    alone_t *h = s_house(0.5);
+    alone_t *h = s_bench(0.5);
     for (uint64_t number = 1; number <= 3; number++) {
         s_other(h, 2, number, 100);
         s_other(h, 0, number, 1);
@@ -251,14 +251,14 @@ static void s_has(alone_t *h, uint64_t number)
     const uint64_t have[3] = {0, 0, number};
     message_t *m = message_new(KIND_vote_want, h->base.core.name, "shard/region0/0");
     m->number = m->incarnation = 1;
-    message_set_u64s(&m->vote_want.taken, have, 3);
+    message_set_u64s(&m->vote_want.included, have, 3);
     cr_assert_not(rounds_message(&h->rounds, m));
     message_destroy(&m);
 }
 
 Test(rounds, what_is_kept_for_others_goes_when_they_have_it)
 {
-    alone_t *h = s_house(0.5);
+    alone_t *h = s_bench(0.5);
     for (uint64_t number = 1; number <= 3; number++)
         s_other(h, 2, number, 100);
     s_has(h, 0);
@@ -267,25 +267,25 @@ Test(rounds, what_is_kept_for_others_goes_when_they_have_it)
     s_has(h, 2);
     rounds_committed(&h->rounds, h->base.changes, 0);
     cr_assert_eq(h->rounds.forwards.count, 1);
-    cr_assert_eq(h->rounds.forwards.items[0].kept.head.last, 3);
+    cr_assert_eq(h->rounds.forwards.items[0].delta.head.last, 3);
     alone_free(h);
 }
 
 Test(rounds, what_is_kept_for_others_is_bounded_by_the_window)
 {
-    alone_t *h = s_house(0.5);
+    alone_t *h = s_bench(0.5);
     alone_topology(h)->job.sync.window_bytes = 3 * ELEMENTS * sizeof(float);
     for (uint64_t number = 1; number <= 5; number++)
         s_other(h, 2, number, 100);
     cr_assert_eq(h->rounds.forwards.count, 3);
-    cr_assert_eq(h->rounds.forwards.items[0].kept.head.last, 3, "the oldest has gone first");
+    cr_assert_eq(h->rounds.forwards.items[0].delta.head.last, 3, "the oldest has gone first");
     alone_free(h);
 }
 
 /* Asked is who has it; when the origin itself is silent for a while. */
 Test(rounds, what_a_decided_round_lacks_is_asked_for)
 {
-    alone_t *h = s_house(0.5);
+    alone_t *h = s_bench(0.5);
     const uint64_t taken[3] = {0, 0, 1};
     s_hear(h, KIND_decision, 0, 1, taken);
     rounds_advance(&h->rounds);

@@ -35,7 +35,7 @@ static void s_step(alone_t *a)
 }
 
 static stream_news_t s_word(alone_t *a, const char *region, uint64_t applied, uint64_t durable,
-                            uint64_t entry)
+                            uint64_t generation)
 {
     size_t whose;
     message_t *m = message_new(KIND_stream, a->base.core.name, a->base.synchronizer);
@@ -44,7 +44,7 @@ static stream_news_t s_word(alone_t *a, const char *region, uint64_t applied, ui
     m->stream.history = a->stream.history;
     m->stream.applied = applied;
     m->stream.durable = durable;
-    m->stream.entry = entry;
+    m->stream.generation = generation;
     stream_news_t news = stream_message(&a->stream, m, &whose);
     message_destroy(&m);
     return news;
@@ -146,7 +146,7 @@ Test(stream, more_than_was_sent_is_refused_or_a_sign_of_an_older_state)
     cr_assert_eq(s_sent(a, KIND_refused), 1);
     cr_assert_eq(a->stream.destination_taken[1], 0);
     cr_assert_eq(s_word(a, "region1", 1, 1, 9), STREAM_RESET, "it has entered");
-    cr_assert_eq(a->stream.destination_entry[1], 9);
+    cr_assert_eq(a->stream.destination_generation[1], 9);
     cr_assert_eq(s_word(a, "region1", 0, 0, 3), STREAM_NOTHING, "said before it did");
     cr_assert_eq(a->stream.destination_taken[1], 1);
     alone_free(a);
@@ -194,7 +194,7 @@ Test(stream, deltas_are_taken_in_their_turn_and_no_further_than_the_bound)
     alone_free(a);
 }
 
-Test(stream, a_delta_of_another_line_makes_its_position_doubtful)
+Test(stream, a_delta_of_another_lineage_makes_its_position_doubtful)
 {
     alone_t *a = s_alone(STRATEGY_ASGD_GA, 1);
     a->stream.origins[1].history = 8;
@@ -204,7 +204,7 @@ Test(stream, a_delta_of_another_line_makes_its_position_doubtful)
     alone_free(a);
 }
 
-Test(stream, a_new_line_follows_where_it_is_told_to)
+Test(stream, a_new_lineage_begins_where_it_is_told_to)
 {
     alone_t *a = s_alone(STRATEGY_ASGD_GA, 1);
     s_step(a);

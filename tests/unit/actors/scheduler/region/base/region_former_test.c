@@ -41,7 +41,7 @@ Test(region_former, figures_and_keepers_become_rows)
     cr_assert(row->incarnation == INCARNATION && row->history == 77 && row->steps == 40 && row->rounds == 3);
     cr_assert(row->samples_applied == 9000 && row->closed && row->lasts == 4);
     cr_assert(row->duplicates == 1 && row->refusals == 2 && row->not_finite == 3 && row->rolled_back == 5);
-    cr_assert(row->welcomes == 6 && row->snapshots_failed == 7 && row->uncovered == 8);
+    cr_assert(row->transfers == 6 && row->snapshots_failed == 7 && row->uncovered == 8);
     cr_assert(row->uncompensated == 9 && row->cuts_merged == 10);
     cr_assert(row[1].incarnation == INCARNATION + 1 && !row[1].closed);
     cr_assert_eq(state->region_state.keepers.count, 3);
@@ -66,19 +66,19 @@ Test(region_former, what_this_version_stores_stays)
 Test(region_former, a_scheduler_begins_with_fields_of_today)
 {
     topology_t *topology = calloc(1, sizeof *topology);
-    kept_t *kept = calloc(1, sizeof *kept);
-    cr_assert(topology && kept);
+    legacy_t *legacy = calloc(1, sizeof *legacy);
+    cr_assert(topology && legacy);
     topology->region_count = 1;
     topology->regions[0].shards = 2;
     strcpy(topology->regions[0].name, "eu");
-    kept->state = former_message(KIND_region_state, s_stored);
-    const region_spec_t spec = {.topology = topology, .kept = kept};
+    legacy->state = former_message(KIND_region_state, s_stored);
+    const region_spec_t spec = {.topology = topology, .legacy = legacy};
     region_base_t base;
     region_base_init(&base, &spec, 0);
     cr_assert_eq(base.saved->region_state.figures.count, 2);
     cr_assert_eq(base.saved->region_state.keepers.count, 3);
     region_base_fini(&base);
-    kept_fini(kept);
-    free(kept);
+    legacy_fini(legacy);
+    free(legacy);
     free(topology);
 }

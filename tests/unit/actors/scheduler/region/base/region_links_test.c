@@ -18,7 +18,7 @@ Test(region_links, bytes_are_counted_over_restarts_of_the_broker)
     cr_assert(s_link(rooms, true, 100, 0), "it was not known");
     cr_assert_not(s_link(rooms, true, 150, 1));
     cr_assert_not(s_link(rooms, true, 20, 2));
-    message_t *report = message_new(KIND_region_report, GLOBAL_NAME, rooms->base.core.name);
+    message_t *report = message_new(KIND_region_report, ACTOR_GLOBAL, rooms->base.core.name);
     region_links_report(&rooms->links, report);
     cr_assert_eq(report->region_report.wan_sent_bytes, 170);
     cr_assert_eq(report->region_report.links.items[1].sent_bytes, 170);

@@ -11,7 +11,7 @@ static rooms_t *s_unnamed(void)
 static run_joined_t s_join(rooms_t *rooms, uint64_t run, bool adopts)
 {
     err_t why = {0};
-    message_t *plan = message_new(KIND_plan, rooms->base.core.name, GLOBAL_NAME);
+    message_t *plan = message_new(KIND_plan, rooms->base.core.name, ACTOR_GLOBAL);
     plan->plan.run = run;
     plan->plan.adopts = adopts;
     run_joined_t joined = region_run_join(&rooms->run, plan, &why);
@@ -28,7 +28,7 @@ Test(region_run_room, the_first_plan_names_it_and_nothing_is_placed_before_that_
     cr_assert_eq(s_join(rooms, RUN, false), RUN_JOINED);
     cr_assert_eq(s_join(rooms, RUN, false), RUN_SAME);
     cr_assert_not(region_run_ready(&rooms->run));
-    rooms->base.decisions_kept = rooms->base.decisions;
+    rooms->base.decisions_stored = rooms->base.decisions;
     cr_assert(region_run_ready(&rooms->run));
     rooms_free(rooms);
 }
@@ -46,7 +46,7 @@ Test(region_run_room, what_a_predecessor_kept_is_of_no_run_that_did_not_adopt_it
 Test(region_run_room, another_runs_global_scheduler_is_told_and_its_own_is_heard)
 {
     rooms_t *rooms = rooms_new();
-    message_t *stop = message_new(KIND_stop, rooms->base.core.name, GLOBAL_NAME);
+    message_t *stop = message_new(KIND_stop, rooms->base.core.name, ACTOR_GLOBAL);
     stop->stop.run = RUN + 1;
     cr_assert(region_run_is_foreign(&rooms->run, stop));
     message_t *refused = rooms_take(rooms, KIND_refused);
@@ -81,7 +81,7 @@ Test(region_run_room, a_refused_region_ends_unless_it_trains_or_has_heard_its_ow
 {
     rooms_t *rooms = rooms_new();
     err_t why = {0};
-    message_t *refused = message_new(KIND_refused, rooms->base.core.name, GLOBAL_NAME);
+    message_t *refused = message_new(KIND_refused, rooms->base.core.name, ACTOR_GLOBAL);
     refused->refused.run = RUN + 1;
     cr_assert_not(region_run_is_odd(&rooms->run, refused, true, &why));
     cr_assert(region_run_is_odd(&rooms->run, refused, false, &why));

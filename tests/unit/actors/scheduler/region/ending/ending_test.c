@@ -42,7 +42,7 @@ Test(ending, all_have_stopped_then_the_final_report_waits_for_bye)
     ending_tick(&rooms->ending, SECOND);
     cr_assert_eq(rooms->base.life, REGION_STOPPED);
     cr_assert(rooms->base.report_soon);
-    cr_assert_str_eq(ending_waits_for(&rooms->ending), GLOBAL_NAME);
+    cr_assert_str_eq(ending_waits_for(&rooms->ending), ACTOR_GLOBAL);
     ending_take_bye(&rooms->ending);
     cr_assert(rooms->base.core.finished);
     rooms_free(rooms);

@@ -5,23 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void s_free(relay_delta_t *delta)
+static void s_free(outgoing_delta_t *delta)
 {
     for (uint64_t i = 0; i < delta->chunk_count; i++)
         message_destroy(&delta->chunks[i]);
     free(delta->chunks);
-    *delta = (relay_delta_t){0};
+    *delta = (outgoing_delta_t){0};
 }
 
-void relay_reset(relay_t *self, uint64_t history)
+void outgoing_reset(outgoing_t *self, uint64_t history)
 {
     for (size_t i = 0; i < self->count; i++)
         s_free(&self->items[i]);
     free(self->items);
-    *self = (relay_t){.history = history, .oldest = 1};
+    *self = (outgoing_t){.history = history, .oldest = 1};
 }
 
-void relay_drop_below(relay_t *self, uint64_t number)
+void outgoing_drop_below(outgoing_t *self, uint64_t number)
 {
     size_t gone = 0;
     while (gone < self->count && self->items[gone].last < number)
@@ -32,7 +32,7 @@ void relay_drop_below(relay_t *self, uint64_t number)
 }
 
 /* Where a delta that begins at `first` is or belongs. */
-static size_t s_position(const relay_t *self, uint64_t first)
+static size_t s_position(const outgoing_t *self, uint64_t first)
 {
     size_t i = self->count;
     while (i > 0 && self->items[i - 1].first >= first)
@@ -40,7 +40,7 @@ static size_t s_position(const relay_t *self, uint64_t first)
     return i;
 }
 
-static relay_delta_t *s_insert(relay_t *self, size_t at)
+static outgoing_delta_t *s_insert(outgoing_t *self, size_t at)
 {
     self->items = grow(self->items, self->count, &self->capacity, sizeof *self->items);
     memmove(&self->items[at + 1], &self->items[at], (self->count - at) * sizeof *self->items);
@@ -50,27 +50,27 @@ static relay_delta_t *s_insert(relay_t *self, size_t at)
 
 bool relay_can_be(const delta_t_ *delta)
 {
-    return delta->first > 0 && delta->first <= delta->last && delta->chunk_count <= RELAY_CHUNKS_MAX &&
+    return delta->first > 0 && delta->first <= delta->last && delta->chunk_count <= OUTGOING_CHUNKS_MAX &&
            delta->chunk < delta->chunk_count;
 }
 
-void relay_add(relay_t *self, message_t **message_p)
+void outgoing_add(outgoing_t *self, message_t **message_p)
 {
     const delta_t_ *delta = &(*message_p)->delta;
     if (delta->last < self->oldest)
         return;
     size_t at = s_position(self, delta->first);
     if (at == self->count || self->items[at].first != delta->first) {
-        if (self->count == RELAY_DELTAS_MAX)
+        if (self->count == OUTGOING_DELTAS_MAX)
             return;
-        relay_delta_t *fresh = s_insert(self, at);
+        outgoing_delta_t *fresh = s_insert(self, at);
         *fresh =
-            (relay_delta_t){.first = delta->first, .last = delta->last, .chunk_count = delta->chunk_count};
+            (outgoing_delta_t){.first = delta->first, .last = delta->last, .chunk_count = delta->chunk_count};
         fresh->total_bytes = delta->total;
         fresh->chunks = calloc(delta->chunk_count, sizeof *fresh->chunks);
         CHECK(fresh->chunks);
     }
-    relay_delta_t *item = &self->items[at];
+    outgoing_delta_t *item = &self->items[at];
     if (item->last != delta->last || item->chunk_count != delta->chunk_count || item->chunks[delta->chunk])
         return;
     self->last = delta->last > self->last ? delta->last : self->last;
@@ -79,7 +79,7 @@ void relay_add(relay_t *self, message_t **message_p)
     *message_p = NULL;
 }
 
-const relay_delta_t *relay_find(const relay_t *self, uint64_t first)
+const outgoing_delta_t *outgoing_find(const outgoing_t *self, uint64_t first)
 {
     size_t at = s_position(self, first);
     if (at == self->count || self->items[at].first != first)
@@ -87,11 +87,11 @@ const relay_delta_t *relay_find(const relay_t *self, uint64_t first)
     return self->items[at].have == self->items[at].chunk_count ? &self->items[at] : NULL;
 }
 
-uint64_t relay_missing(const relay_t *self)
+uint64_t outgoing_missing(const outgoing_t *self)
 {
     uint64_t next = self->oldest;
     while (next <= self->last) {
-        const relay_delta_t *delta = relay_find(self, next);
+        const outgoing_delta_t *delta = outgoing_find(self, next);
         if (!delta)
             return next;
         next = delta->last + 1;

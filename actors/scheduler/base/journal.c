@@ -1,4 +1,4 @@
-#include "actors/scheduler/base/keep.h"
+#include "actors/scheduler/base/journal.h"
 
 #include "codec/base/failpoint.h"
 #include "codec/base/grow.h"
@@ -21,9 +21,9 @@ typedef struct {
     uint64_t report; /* checksum of the stored one */
 } stored_t;
 
-struct keep {
+struct journal {
     kv_t *kv;
-    const keep_source_t *source;
+    const journal_source_t *source;
     size_t region_count;
     stored_t regions[TOPOLOGY_REGIONS_MAX];
     uint64_t state; /* checksum of the stored one */
@@ -95,7 +95,7 @@ typedef struct {
     kv_txn_t *txn;
 } batch_t;
 
-static err_code_t s_put(batch_t *batch, const char *key, buf_t *value, err_t *err)
+static err_code_t s_put_value(batch_t *batch, const char *key, buf_t *value, err_t *err)
 {
     batch->values[batch->count++] = value;
     return kv_put(batch->txn, key, buf_peek(value), buf_size(value), err);
@@ -125,7 +125,7 @@ static err_code_t s_move_aside(const char *path, char aside[STATEDIR_PATH_MAX], 
     return rc;
 }
 
-err_code_t keep_set_aside(const char *path, bool dry, err_t *ret_lost, err_t *err)
+err_code_t journal_set_aside(const char *path, bool dry, err_t *ret_lost, err_t *err)
 {
     char aside[STATEDIR_PATH_MAX] = "";
     verify_report_t report = {0};
@@ -144,73 +144,73 @@ err_code_t keep_set_aside(const char *path, bool dry, err_t *ret_lost, err_t *er
     return rc;
 }
 
-err_code_t keep_open(const char *path, kv_t **ret_kv, err_t *ret_lost, err_t *err)
+err_code_t journal_open(const char *path, kv_t **ret_kv, err_t *ret_lost, err_t *err)
 {
     kv_lmdb_options_t options = {.durability = KV_DURABILITY_DISK};
-    err_code_t rc = keep_set_aside(path, false, ret_lost, err);
+    err_code_t rc = journal_set_aside(path, false, ret_lost, err);
     return rc ? rc : kv_lmdb_open(path, &options, ret_kv, err);
 }
 
 /* ---- reading ---- */
 
-static void s_load_region(keep_t *self, size_t region, kept_region_t *kept)
+static void s_load_region(journal_t *self, size_t region, legacy_region_t *legacy)
 {
     char key[KV_KEY_MAX + 1];
     s_report_key(region, key);
-    if (s_get(self->kv, key, KIND_region_report, &kept->report, NULL))
-        kept->report = NULL;
+    if (s_get(self->kv, key, KIND_region_report, &legacy->report, NULL))
+        legacy->report = NULL;
     for (size_t capacity = 0;;) {
-        kept->rows = grow(kept->rows, kept->row_count, &capacity, sizeof(message_t *));
-        s_row_key(region, kept->row_count, key);
+        legacy->rows = grow(legacy->rows, legacy->row_count, &capacity, sizeof(message_t *));
+        s_row_key(region, legacy->row_count, key);
         message_t *row = NULL;
         if (s_get(self->kv, key, KIND_curve, &row, NULL))
             break;
-        kept->rows[kept->row_count++] = row;
+        legacy->rows[legacy->row_count++] = row;
     }
-    self->regions[region].rows = kept->row_count;
+    self->regions[region].rows = legacy->row_count;
 }
 
-err_code_t keep_load(keep_t *self, message_kind_t kind, kept_t *ret_kept, err_t *err)
+err_code_t journal_load(journal_t *self, message_kind_t kind, legacy_t *ret_legacy, err_t *err)
 {
-    *ret_kept = (kept_t){0};
-    err_code_t rc = s_get(self->kv, STATE_KEY, kind, &ret_kept->state, err);
+    *ret_legacy = (legacy_t){0};
+    err_code_t rc = s_get(self->kv, STATE_KEY, kind, &ret_legacy->state, err);
     if (rc)
         return rc == ERR_NOT_FOUND ? ERR_OK : rc;
     for (size_t region = 0; region < self->region_count; region++)
-        s_load_region(self, region, &ret_kept->regions[region]);
+        s_load_region(self, region, &ret_legacy->regions[region]);
     return ERR_OK;
 }
 
-void kept_fini(kept_t *self)
+void legacy_fini(legacy_t *self)
 {
     message_destroy(&self->state);
     for (size_t region = 0; region < TOPOLOGY_REGIONS_MAX; region++) {
-        kept_region_t *kept = &self->regions[region];
-        message_destroy(&kept->report);
-        for (size_t index = 0; index < kept->row_count; index++)
-            message_destroy(&kept->rows[index]);
-        free(kept->rows);
-        *kept = (kept_region_t){0};
+        legacy_region_t *legacy = &self->regions[region];
+        message_destroy(&legacy->report);
+        for (size_t index = 0; index < legacy->row_count; index++)
+            message_destroy(&legacy->rows[index]);
+        free(legacy->rows);
+        *legacy = (legacy_region_t){0};
     }
 }
 
-err_code_t keep_check(kv_t *kv, err_t *err)
+err_code_t journal_check(kv_t *kv, err_t *err)
 {
     static const struct {
         const char *prefix;
         message_kind_t kinds[2];
-    } kept[] = {{STATE_KEY, {KIND_region_state, KIND_global_state}},
-                {"report/", {KIND_region_report, KIND_region_report}},
-                {"row/", {KIND_curve, KIND_curve}}};
+    } legacy[] = {{STATE_KEY, {KIND_region_state, KIND_global_state}},
+                  {"report/", {KIND_region_report, KIND_region_report}},
+                  {"row/", {KIND_curve, KIND_curve}}};
     err_code_t rc = ERR_OK;
-    for (size_t i = 0; i < sizeof kept / sizeof *kept && !rc; i++) {
+    for (size_t i = 0; i < sizeof legacy / sizeof *legacy && !rc; i++) {
         kv_keys_t keys = {0};
-        rc = kv_keys(kv, kept[i].prefix, &keys, err);
+        rc = kv_keys(kv, legacy[i].prefix, &keys, err);
         for (size_t k = 0; k < keys.count && !rc; k++) {
             message_t *message = NULL;
-            rc = s_get(kv, keys.items[k].key, kept[i].kinds[0], &message, NULL);
+            rc = s_get(kv, keys.items[k].key, legacy[i].kinds[0], &message, NULL);
             if (rc)
-                rc = s_get(kv, keys.items[k].key, kept[i].kinds[1], &message, err);
+                rc = s_get(kv, keys.items[k].key, legacy[i].kinds[1], &message, err);
             message_destroy(&message);
         }
         kv_keys_fini(&keys);
@@ -220,7 +220,7 @@ err_code_t keep_check(kv_t *kv, err_t *err)
 
 /* ---- writing ---- */
 
-static err_code_t s_put_state(keep_t *self, batch_t *batch, const void *core, int64_t now_us,
+static err_code_t s_put_state(journal_t *self, batch_t *batch, const void *core, int64_t now_us,
                               uint64_t *ret_checksum, err_t *err)
 {
     message_t *state = self->source->state(core, now_us);
@@ -231,10 +231,10 @@ static err_code_t s_put_state(keep_t *self, batch_t *batch, const void *core, in
         buf_destroy(&value);
         return ERR_OK;
     }
-    return s_put(batch, STATE_KEY, value, err);
+    return s_put_value(batch, STATE_KEY, value, err);
 }
 
-static err_code_t s_put_report(keep_t *self, batch_t *batch, const void *core, size_t region,
+static err_code_t s_put_report(journal_t *self, batch_t *batch, const void *core, size_t region,
                                uint64_t *ret_checksum, err_t *err)
 {
     char key[KV_KEY_MAX + 1];
@@ -249,10 +249,10 @@ static err_code_t s_put_report(keep_t *self, batch_t *batch, const void *core, s
         return ERR_OK;
     }
     s_report_key(region, key);
-    return s_put(batch, key, value, err);
+    return s_put_value(batch, key, value, err);
 }
 
-static err_code_t s_put_rows(keep_t *self, batch_t *batch, const void *core, size_t region, size_t *room,
+static err_code_t s_put_rows(journal_t *self, batch_t *batch, const void *core, size_t region, size_t *room,
                              size_t *ret_rows, err_t *err)
 {
     char key[KV_KEY_MAX + 1];
@@ -268,7 +268,7 @@ static err_code_t s_put_rows(keep_t *self, batch_t *batch, const void *core, siz
     for (; index < end && *room && !rc; index++, --*room) {
         message_t *row = self->source->row(core, region, index);
         s_row_key(region, index, key);
-        rc = s_put(batch, key, s_pack(row), err);
+        rc = s_put_value(batch, key, s_pack(row), err);
         message_destroy(&row);
     }
     *ret_rows = index;
@@ -276,7 +276,7 @@ static err_code_t s_put_rows(keep_t *self, batch_t *batch, const void *core, siz
 }
 
 /* One transaction with whatever has changed. */
-static err_code_t s_store(keep_t *self, void *core, int64_t now_us, err_t *err)
+static err_code_t s_store_batch(journal_t *self, void *core, int64_t now_us, err_t *err)
 {
     batch_t *batch = calloc(1, sizeof *batch);
     CHECK(batch);
@@ -307,7 +307,7 @@ static err_code_t s_store(keep_t *self, void *core, int64_t now_us, err_t *err)
 }
 
 /* Rows are left over that did not fit one transaction. */
-static bool s_behind(const keep_t *self, const void *core)
+static bool s_behind(const journal_t *self, const void *core)
 {
     for (size_t region = 0; region < self->region_count; region++)
         if (self->regions[region].rows < self->source->row_count(core, region))
@@ -315,30 +315,30 @@ static bool s_behind(const keep_t *self, const void *core)
     return false;
 }
 
-err_code_t keep_now(keep_t *self, void *core, int64_t now_us, err_t *err)
+err_code_t journal_now(journal_t *self, void *core, int64_t now_us, err_t *err)
 {
     uint64_t decisions = self->source->decisions(core);
-    self->next_us = now_us + KEEP_EVERY_US;
+    self->next_us = now_us + JOURNAL_EVERY_US;
     err_code_t rc;
     do
-        rc = s_store(self, core, now_us, err);
+        rc = s_store_batch(self, core, now_us, err);
     while (!rc && s_behind(self, core));
     self->failed = rc != ERR_OK;
     if (rc)
         return rc;
     self->decisions = decisions;
     self->withheld_us = -1;
-    if (self->source->kept)
-        self->source->kept(core, decisions);
+    if (self->source->stored)
+        self->source->stored(core, decisions);
     return ERR_OK;
 }
 
-err_code_t keep_work(keep_t *self, void *core, int64_t now_us, err_t *err)
+err_code_t journal_work(journal_t *self, void *core, int64_t now_us, err_t *err)
 {
     bool decided = self->source->decisions(core) != self->decisions;
     if ((!decided || self->failed) && now_us < self->next_us)
         return ERR_OK;
-    return keep_now(self, core, now_us, err);
+    return journal_now(self, core, now_us, err);
 }
 
 static bool s_lets_go(const message_t *message)
@@ -346,9 +346,9 @@ static bool s_lets_go(const message_t *message)
     return message->kind == KIND_bye || (message->kind == KIND_stop && message->stop.done);
 }
 
-bool keep_withhold(keep_t *self, const void *core, outbox_t *outbox, int64_t now_us)
+bool journal_withhold(journal_t *self, const void *core, outbox_t *outbox, int64_t now_us)
 {
-    bool some = false, late = self->withheld_us >= 0 && now_us - self->withheld_us >= KEEP_WITHHOLD_US;
+    bool some = false, late = self->withheld_us >= 0 && now_us - self->withheld_us >= JOURNAL_WITHHOLD_US;
     if (late || self->source->decisions(core) == self->decisions)
         return false;
     for (size_t left = outbox->count - outbox->head; left > 0; left--) {
@@ -365,7 +365,7 @@ bool keep_withhold(keep_t *self, const void *core, outbox_t *outbox, int64_t now
     return some;
 }
 
-err_code_t keep_clear(kv_t *kv, err_t *err)
+err_code_t journal_clear(kv_t *kv, err_t *err)
 {
     static const char *const prefixes[] = {STATE_KEY, "report/", "row/"};
     kv_txn_t *txn = NULL;
@@ -386,16 +386,16 @@ err_code_t keep_clear(kv_t *kv, err_t *err)
 
 /* ---- life ---- */
 
-keep_t *keep_new(kv_t *kv, const keep_source_t *source, size_t region_count)
+journal_t *journal_new(kv_t *kv, const journal_source_t *source, size_t region_count)
 {
     CHECK(region_count <= TOPOLOGY_REGIONS_MAX);
-    keep_t *self = calloc(1, sizeof *self);
+    journal_t *self = calloc(1, sizeof *self);
     CHECK(self);
-    *self = (keep_t){.kv = kv, .source = source, .region_count = region_count, .withheld_us = -1};
+    *self = (journal_t){.kv = kv, .source = source, .region_count = region_count, .withheld_us = -1};
     return self;
 }
 
-void keep_destroy(keep_t **self_p)
+void journal_destroy(journal_t **self_p)
 {
     free(*self_p);
     *self_p = NULL;

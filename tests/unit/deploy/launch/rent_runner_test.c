@@ -1,4 +1,4 @@
-#include "deploy/launch/errands.h"
+#include "deploy/launch/rent_runner.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>
@@ -21,7 +21,7 @@ static const char s_script[] = "#!/bin/sh\n"
 
 typedef struct {
     char dir[64], command[96];
-    errands_t *errands;
+    rent_runner_t *runner;
     int64_t now_us;
 } world_t;
 
@@ -38,24 +38,24 @@ static void s_write(const world_t *w, const char *name, const char *text)
 
 static void s_begin(world_t *w, const char *command)
 {
-    snprintf(w->dir, sizeof w->dir, "/tmp/cloudless-errands-XXXXXX");
+    snprintf(w->dir, sizeof w->dir, "/tmp/cloudless-rent-runner-XXXXXX");
     cr_assert(mkdtemp(w->dir));
     snprintf(w->command, sizeof w->command, "%s/%s", w->dir, command);
     s_write(w, "rent", s_script);
     s_write(w, "calls", "");
-    errands_spec_t spec = {.command = w->command,
-                           .region = "eu",
-                           .topology = "/etc/job.yaml",
-                           .log_dir = w->dir,
-                           .patience_us = 10 * SECOND};
-    w->errands = errands_new(&spec);
+    rent_runner_spec_t spec = {.command = w->command,
+                               .region = "eu",
+                               .topology = "/etc/job.yaml",
+                               .log_dir = w->dir,
+                               .patience_us = 10 * SECOND};
+    w->runner = rent_runner_new(&spec);
     w->now_us = SECOND;
 }
 
 static void s_end(world_t *w)
 {
     char line[96];
-    errands_destroy(&w->errands);
+    rent_runner_destroy(&w->runner);
     snprintf(line, sizeof line, "rm -rf %s", w->dir);
     cr_assert_eq(system(line), 0);
 }
@@ -64,7 +64,7 @@ static void s_add(world_t *w, rent_verb_t verb, const char *name)
 {
     rent_command_t command = {.verb = verb, .offer = "small"};
     snprintf(command.name, sizeof command.name, "%s", name);
-    errands_add(w->errands, &command, w->now_us);
+    rent_runner_add(w->runner, &command, w->now_us);
 }
 
 static void s_pause(void)
@@ -72,12 +72,12 @@ static void s_pause(void)
     nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
 }
 
-/* Looks, at the same moment of the errands' clock, until something is told. */
+/* Looks, at the same moment of the commands' clock, until something is told. */
 static void s_expect(world_t *w, const char *name, rent_end_t end)
 {
     char told[2 * TOPOLOGY_NAME_MAX];
     rent_end_t what = RENT_END_NODE;
-    while (!errands_look(w->errands, w->now_us, told, &what))
+    while (!rent_runner_look(w->runner, w->now_us, told, &what))
         s_pause();
     cr_assert_str_eq(told, name);
     cr_assert_eq(what, end);
@@ -89,9 +89,9 @@ static void s_expect_silence(world_t *w, size_t left)
     char told[2 * TOPOLOGY_NAME_MAX];
     rent_end_t what;
     do {
-        cr_assert_not(errands_look(w->errands, w->now_us, told, &what), "told of %s", told);
+        cr_assert_not(rent_runner_look(w->runner, w->now_us, told, &what), "told of %s", told);
         s_pause();
-    } while (errands_count(w->errands) != left);
+    } while (rent_runner_count(w->runner) != left);
 }
 
 static const char *s_read(const world_t *w, const char *name)
@@ -111,12 +111,12 @@ static void s_await(world_t *w, const char *text)
     char told[2 * TOPOLOGY_NAME_MAX];
     rent_end_t what;
     while (!strstr(s_read(w, "calls"), text)) {
-        cr_assert_not(errands_look(w->errands, w->now_us, told, &what), "told of %s", told);
+        cr_assert_not(rent_runner_look(w->runner, w->now_us, told, &what), "told of %s", told);
         s_pause();
     }
 }
 
-/* However long a shell takes to start and to end, the errands' clock stands still meanwhile. */
+/* However long a shell takes to start and to end, the commands' clock stands still meanwhile. */
 static void s_look_at_an_end(world_t *w)
 {
     char told[2 * TOPOLOGY_NAME_MAX];
@@ -124,10 +124,10 @@ static void s_look_at_an_end(world_t *w)
     siginfo_t info;
     if (waitid(P_ALL, 0, &info, WEXITED | WNOWAIT))
         return; /* its end has been seen */
-    cr_assert_not(errands_look(w->errands, w->now_us, told, &what), "told of %s", told);
+    cr_assert_not(rent_runner_look(w->runner, w->now_us, told, &what), "told of %s", told);
 }
 
-Test(errands, say_what_is_to_be_done_and_what_came_of_it)
+Test(runner, say_what_is_to_be_done_and_what_came_of_it)
 {
     world_t w;
     s_begin(&w, "rent");
@@ -145,7 +145,7 @@ Test(errands, say_what_is_to_be_done_and_what_came_of_it)
     s_end(&w);
 }
 
-Test(errands, a_command_that_is_not_there_has_started_nothing)
+Test(runner, a_command_that_is_not_there_has_started_nothing)
 {
     world_t w;
     s_begin(&w, "lease");
@@ -154,7 +154,7 @@ Test(errands, a_command_that_is_not_there_has_started_nothing)
     s_end(&w);
 }
 
-Test(errands, of_one_unit_go_one_after_another)
+Test(runner, of_one_unit_go_one_after_another)
 {
     world_t w;
     s_begin(&w, "rent");
@@ -173,7 +173,7 @@ Test(errands, of_one_unit_go_one_after_another)
     s_end(&w);
 }
 
-Test(errands, a_start_that_hangs_is_ended_before_what_is_left_is_cleared_away)
+Test(runner, a_start_that_hangs_is_ended_before_what_is_left_is_cleared_away)
 {
     world_t w;
     s_begin(&w, "rent");
@@ -190,7 +190,7 @@ Test(errands, a_start_that_hangs_is_ended_before_what_is_left_is_cleared_away)
     s_end(&w);
 }
 
-Test(errands, a_start_that_runs_as_long_as_its_node_does_not_hold_up_its_stop)
+Test(runner, a_start_that_runs_as_long_as_its_node_does_not_hold_up_its_stop)
 {
     world_t w;
     s_begin(&w, "rent");
@@ -204,7 +204,7 @@ Test(errands, a_start_that_runs_as_long_as_its_node_does_not_hold_up_its_stop)
     s_end(&w);
 }
 
-Test(errands, a_stop_that_fails_or_hangs_is_run_again)
+Test(runner, a_stop_that_fails_or_hangs_is_run_again)
 {
     world_t w;
     s_begin(&w, "rent");
@@ -219,7 +219,7 @@ Test(errands, a_stop_that_fails_or_hangs_is_run_again)
     s_expect(&w, "small-0", RENT_END_GIVEN_BACK);
     s_write(&w, "stop-small-1", "echo fails >>calls; exit 1");
     s_add(&w, RENT_CLEAR, "small-1");
-    while (errands_count(w.errands)) {
+    while (rent_runner_count(w.runner)) {
         s_expect_silence(&w, 1); /* it is started */
         s_look_at_an_end(&w);
         w.now_us += 4 * SECOND;

@@ -1,4 +1,4 @@
-#include "deploy/cli/checkpoint/tale.h"
+#include "deploy/cli/checkpoint/result.h"
 
 #include "codec/base/units.h"
 
@@ -7,20 +7,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-void tale_init(tale_t *self, const cli_args_t *args, const char *where)
+void result_init(result_t *self, const cli_args_t *args, const char *where)
 {
-    *self = (tale_t){.where = where, .document = json_new_object(), .rows = json_new_array()};
+    *self = (result_t){.where = where, .document = json_new_object(), .rows = json_new_array()};
     self->json = cli_has(args, "json");
 }
 
-void tale_fini(tale_t *self)
+void result_fini(result_t *self)
 {
     json_destroy(&self->document);
     json_destroy(&self->rows);
 }
 
-void tale_row(tale_t *self, const char *what, const char *store, const manifest_id_t *id, uint64_t size_bytes,
-              const char *why)
+void result_row(result_t *self, const char *what, const char *store, const manifest_id_t *id,
+                uint64_t size_bytes, const char *why)
 {
     char history[17];
     json_value_t *row = json_new_object();
@@ -39,7 +39,7 @@ void tale_row(tale_t *self, const char *what, const char *store, const manifest_
     json_add_moved(self->rows, &row);
 }
 
-size_t tale_count(const tale_t *self)
+size_t result_count(const result_t *self)
 {
     return json_count(self->rows);
 }
@@ -59,7 +59,7 @@ static void s_print_row(FILE *out, const json_value_t *row)
     fprintf(out, "%s%s\n", *why ? ": " : "", why);
 }
 
-void tale_print_json(json_value_t **document_p)
+void result_print_json(json_value_t **document_p)
 {
     char *text = json_print(*document_p, false);
     fputs(text, stdout);
@@ -67,7 +67,7 @@ void tale_print_json(json_value_t **document_p)
     json_destroy(document_p);
 }
 
-int tale_end(tale_t *self, int status, const char *format, ...)
+int result_end(result_t *self, int status, const char *format, ...)
 {
     char text[4096];
     va_list arguments;
@@ -84,11 +84,11 @@ int tale_end(tale_t *self, int status, const char *format, ...)
     json_set_bool(self->document, "dry_run", self->dry);
     json_set_string(self->document, "summary", text);
     json_set_moved(self->document, "rows", &self->rows);
-    tale_print_json(&self->document);
+    result_print_json(&self->document);
     return status;
 }
 
-int tale_fail(const tale_t *self, err_code_t code, const err_t *err)
+int result_fail(const result_t *self, err_code_t code, const err_t *err)
 {
     bool wrong = code == ERR_USAGE || code == ERR_CONFIG || code == ERR_EXISTS || code == ERR_JOB ||
                  code == ERR_IN_USE;

@@ -92,7 +92,7 @@ Test(adopt, an_empty_disk_is_filled_by_another_region)
             s_some_of_each(w);
             s_lose(w, 0, 1, NULL);
             world_settle(w, 5000000);
-            cr_assert_eq(shard_core_welcomes(w->shard[0][1]), 1);
+            cr_assert_eq(shard_core_transfers(w->shard[0][1]), 1);
             uint64_t crossed = 5 / every * every; /* the open rest was nowhere else */
             cr_assert_eq(ranges_size(shard_core_applied(w->shard[0][1])), crossed);
             s_expect_whole(w);
@@ -115,7 +115,7 @@ Test(adopt, what_left_after_an_older_snapshot_is_not_computed_again)
     s_some_of_each(w);
     s_lose(w, 0, 0, older);
     world_settle(w, 5000000);
-    cr_assert_eq(shard_core_welcomes(w->shard[0][0]), 1);
+    cr_assert_eq(shard_core_transfers(w->shard[0][0]), 1);
     cr_assert_eq(ranges_size(shard_core_applied(w->shard[0][0])), 5, "all five had crossed");
     cr_assert_eq(shard_core_rolled_back(w->shard[0][0]), 0);
     s_expect_whole(w);
@@ -123,7 +123,7 @@ Test(adopt, what_left_after_an_older_snapshot_is_not_computed_again)
     world_destroy(w);
 }
 
-/* The last snapshot of all, and nobody has more: it goes on from there under a new line, and takes
+/* The last snapshot of all, and nobody has more: it goes on from there under a new lineage, and takes
  * nobody's state. */
 Test(adopt, who_finds_that_nothing_is_lost_goes_on)
 {
@@ -132,7 +132,7 @@ Test(adopt, who_finds_that_nothing_is_lost_goes_on)
     uint64_t history = w->last[0][0]->id.history;
     s_lose(w, 0, 0, w->last[0][0]);
     world_settle(w, 5000000);
-    cr_assert_eq(shard_core_welcomes(w->shard[0][0]), 0);
+    cr_assert_eq(shard_core_transfers(w->shard[0][0]), 0);
     cr_assert_neq(w->last[0][0]->id.history, history);
     s_expect_whole(w);
     world_destroy(w);
@@ -163,17 +163,17 @@ Test(adopt, who_lacks_what_others_let_go_does_not_stay)
         cr_assert(!life_runs(&w->shard[0][0]->base->life) || w->shard[0][0]->stream->origins[1].taken == 1,
                   "it stayed");
     }
-    cr_assert_eq(shard_core_welcomes(w->shard[0][0]), 1);
+    cr_assert_eq(shard_core_transfers(w->shard[0][0]), 1);
     s_expect_whole(w);
     world_destroy(w);
 }
 
 /* The same, but region 1 still kept it when it said where it stands; then region 0 is cut off, and it is
  * let go. */
-Test(adopt, what_is_let_go_behind_a_stand_is_missed)
+Test(adopt, what_is_let_go_behind_a_status_is_missed)
 {
     world_t *w = s_world(2, STRATEGY_ASGD, 1);
-    message_t *want = message_new(KIND_stand_want, "shard/region1/0", "shard/region0/0");
+    message_t *want = message_new(KIND_peer_status_want, "shard/region1/0", "shard/region0/0");
     want->incarnation = 1;
     world_send_shard(w, want);
     s_push_all(w, 1, 1);
@@ -186,12 +186,12 @@ Test(adopt, what_is_let_go_behind_a_stand_is_missed)
     s_restart_synchronizer(w, 1, 0);
     w->cut[0] = false;
     world_settle(w, 5000000);
-    cr_assert_eq(shard_core_welcomes(w->shard[0][0]), 1);
+    cr_assert_eq(shard_core_transfers(w->shard[0][0]), 1);
     s_expect_whole(w);
     world_destroy(w);
 }
 
-/* Region 1 of two is away: region 0 goes on without it, region 1 keeps everything; then it is welcomed,
+/* Region 1 of two is away: region 0 goes on without it, region 1 keeps everything; then it is given a state,
  * with its own. */
 Test(adopt, a_region_that_was_away_loses_nothing)
 {
@@ -205,7 +205,7 @@ Test(adopt, a_region_that_was_away_loses_nothing)
         w->cut[1] = false;
         world_settle(w, 12000000);
         for (size_t k = 0; k < w->shards; k++) {
-            cr_assert_eq(shard_core_welcomes(w->shard[1][k]), 1, "shard %d", (int)k);
+            cr_assert_eq(shard_core_transfers(w->shard[1][k]), 1, "shard %d", (int)k);
             cr_assert_eq(shard_core_rolled_back(w->shard[1][k]), 0);
             cr_assert_eq(ranges_size(shard_core_applied(w->shard[1][k])), 10);
         }
@@ -232,7 +232,7 @@ Test(adopt, nobody_begins_anew_before_others_are_heard)
             last = m;
     }
     cr_assert_not_null(last);
-    cr_assert_str_eq(last->status.waits_for, "stand of region1");
+    cr_assert_str_eq(last->status.waits_for, "status of region1");
     message_destroy(&last);
     w->cut[0] = false;
     world_settle(w, 5000000);
@@ -251,7 +251,7 @@ Test(adopt, models_enter_by_their_share_and_rounds_end_equal)
         world_settle(w, 1000000);
         s_lose(w, 0, 0, NULL);
         world_settle(w, 5000000);
-        cr_assert_eq(shard_core_welcomes(w->shard[0][0]), 1);
+        cr_assert_eq(shard_core_transfers(w->shard[0][0]), 1);
         uint64_t batches = s_batches(w, 0);
         for (uint64_t b = 0; b < batches; b++)
             for (size_t r = 0; r < 2; r++)
@@ -280,10 +280,10 @@ Test(adopt, steps_since_the_last_cut_are_not_taken_for_part_of_it)
         cr_assert_eq(shard_core_round(w->shard[0][0]), overlap ? 0 : 1);
         s_lose(w, 1, 0, NULL);
         world_settle(w, 5000000);
-        cr_assert_eq(shard_core_welcomes(w->shard[1][0]), 1);
+        cr_assert_eq(shard_core_transfers(w->shard[1][0]), 1);
         s_lose(w, 0, 0, NULL);
         world_settle(w, 5000000);
-        cr_assert_eq(shard_core_welcomes(w->shard[0][0]), 1);
+        cr_assert_eq(shard_core_transfers(w->shard[0][0]), 1);
         cr_assert_eq(ranges_size(shard_core_applied(w->shard[0][0])), 4);
         for (uint64_t b = 0; b < s_batches(w, 0); b++)
             for (size_t r = 0; r < 2; r++)
@@ -311,11 +311,11 @@ Test(adopt, who_lacks_a_contribution_that_is_lost_is_told)
         }
         s_lose(w, 0, 0, NULL);
         world_settle(w, 5000000);
-        cr_assert_eq(shard_core_welcomes(w->shard[0][0]), 1);
+        cr_assert_eq(shard_core_transfers(w->shard[0][0]), 1);
         cr_assert_eq(shard_core_round(w->shard[2][0]), 1, "it lacks both contributions to the second");
         w->cut[2] = false;
         world_settle(w, 20000000);
-        cr_assert_eq(shard_core_welcomes(w->shard[2][0]), 1);
+        cr_assert_eq(shard_core_transfers(w->shard[2][0]), 1);
         for (uint64_t b = 0; b < s_batches(w, 0); b++)
             for (size_t r = 0; r < 3; r++)
                 world_push(w, r, 0, b, s_g);
@@ -328,8 +328,9 @@ Test(adopt, who_lacks_a_contribution_that_is_lost_is_told)
     }
 }
 
-/* Both regions have done all and closed; then they lose their disks, one after the other. That it is closed
- * each says again, in a line of its own, and what the second says is of a round that came with the first. */
+/* Both regions have done all and closed; then they lose their disks, one after the other. That it
+ * is closed each says again, in a lineage of its own, and what the second says is of a round that
+ * came with the first. */
 Test(adopt, who_had_closed_says_so_again_behind_a_round)
 {
     const strategy_name_t strategies[] = {STRATEGY_SMA, STRATEGY_SSGD, STRATEGY_DILOCO};
@@ -344,7 +345,7 @@ Test(adopt, who_had_closed_says_so_again_behind_a_round)
         for (size_t r = 0; r < 2; r++) {
             s_lose(w, r, 0, NULL);
             world_settle(w, 5000000);
-            cr_assert_eq(shard_core_welcomes(w->shard[r][0]), 1);
+            cr_assert_eq(shard_core_transfers(w->shard[r][0]), 1);
         }
         world_finish(w);
         cr_assert_eq(shard_core_round(w->shard[1][0]), s_batches(w, 0) + 2);
@@ -393,7 +394,7 @@ Test(adopt, a_state_that_cannot_be_is_refused_and_changes_nothing)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         snapshot_t *bad = s_with(w->last[1][0], rows[i].name, rows[i].size, rows[i].first);
         uint64_t changes = core->base->changes;
-        err_code_t code = entry_adopt(core->entry, rows[i].donor, &bad, NULL);
+        err_code_t code = transfer_install(core->transfer, rows[i].donor, &bad, NULL);
         if (rows[i].code == ERR_MALFORMED)
             cr_assert_neq(code, ERR_OK, "row %d", (int)i);
         else
@@ -412,8 +413,8 @@ Test(adopt, nobody_asked_for_it)
 {
     world_t *w = s_world(2, STRATEGY_ASGD, 1);
     s_some_of_each(w);
-    static const message_kind_t kinds[] = {KIND_snapshot_offer, KIND_snapshot_piece, KIND_stand,
-                                           KIND_stream_gap,     KIND_welcome_want,   KIND_snapshot_fetch};
+    static const message_kind_t kinds[] = {KIND_snapshot_offer, KIND_snapshot_piece, KIND_peer_status,
+                                           KIND_stream_gap,     KIND_transfer_want,  KIND_snapshot_fetch};
     static const char *const senders[] = {"shard/region1/0", "shard/region1/1", "worker/region0/0", "nobody"};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         for (size_t s = 0; s < sizeof senders / sizeof *senders; s++) {
@@ -421,7 +422,7 @@ Test(adopt, nobody_asked_for_it)
             m->incarnation = 1;
             world_send_shard(w, m);
         }
-    cr_assert_eq(shard_core_welcomes(w->shard[0][0]), 0);
+    cr_assert_eq(shard_core_transfers(w->shard[0][0]), 0);
     world_settle(w, 8000000);
     s_expect_whole(w);
     world_destroy(w);
@@ -437,7 +438,7 @@ Test(adopt, a_snapshot_of_the_state_before_does_not_count)
     w->auto_commit = false;
     world_push(w, 0, 0, 5, s_g);
     cr_assert_not_null(w->out[0][0]);
-    entry_begin(shard->entry, false);
+    transfer_begin(shard->transfer, false);
     for (int i = 0; i < 100 && shard->base->life.phase != LIFE_STORES; i++) {
         world_tick(w, 50000);
         for (size_t r = 0; r < 2; r++)
@@ -457,9 +458,9 @@ Test(adopt, a_snapshot_of_the_state_before_does_not_count)
     world_destroy(w);
 }
 
-/* A position can be gone on from when it is kept, of this line or at the end of the one before: numbers of
- * another line say nothing. */
-Test(adopt, a_position_of_another_line_is_not_gone_on_from)
+/* A position can be gone on from when it is kept, of this lineage or at the end of the one before: numbers of
+ * another lineage say nothing. */
+Test(adopt, a_position_of_another_lineage_is_not_gone_on_from)
 {
     world_t *w = s_world(2, STRATEGY_ASGD, 1);
     w->cut[1] = true;
@@ -478,9 +479,9 @@ Test(adopt, a_position_of_another_line_is_not_gone_on_from)
 
 #define FORGED ((INCARNATION_TERM_MAX << 32) - 1) /* the greatest that anybody can have been given */
 
-/* At the beginning nobody knows a line yet: whoever comes first is taken at his word. Who trains finds
+/* At the beginning nobody knows a lineage yet: whoever comes first is taken at his word. Who trains finds
  * out, and goes on. */
-Test(adopt, the_first_of_a_line_that_nobody_has_costs_an_entry_and_no_more)
+Test(adopt, the_first_of_a_lineage_that_nobody_has_costs_a_transfer_and_no_more)
 {
     for (uint64_t every = 1; every <= 3; every += 2) {
         world_t *w = s_world(2, STRATEGY_ASGD_GA, every);
@@ -496,24 +497,24 @@ Test(adopt, the_first_of_a_line_that_nobody_has_costs_an_entry_and_no_more)
         cr_assert_eq(w->shard[1][0]->stream->origins[0].history, 666, "it was taken");
         s_some_of_each(w);
         world_settle(w, 5000000);
-        cr_expect_gt(shard_core_welcomes(w->shard[1][0]), 0);
+        cr_expect_gt(shard_core_transfers(w->shard[1][0]), 0);
         s_expect_whole(w);
         world_destroy(w);
     }
 }
 
-static message_t *s_stand(uint64_t incarnation, uint64_t entry, uint64_t entry_known)
+static message_t *s_peer_status(uint64_t incarnation, uint64_t generation, uint64_t generation_known)
 {
-    message_t *m = message_new(KIND_stand, "shard/region0/0", "shard/region1/0");
+    message_t *m = message_new(KIND_peer_status, "shard/region0/0", "shard/region1/0");
     m->incarnation = incarnation;
-    m->stand.entry = entry;
-    m->stand.entry_known = entry_known;
-    m->stand.entering = true;
+    m->peer_status.generation = generation;
+    m->peer_status.generation_known = generation_known;
+    m->peer_status.entering = true;
     return m;
 }
 
 /* Kept they would be told again, and stored, for ever. */
-Test(adopt, a_stand_with_an_entry_that_cannot_have_been_is_not_taken)
+Test(adopt, a_status_with_a_generation_that_cannot_have_been_is_not_taken)
 {
     world_t *w = s_world(2, STRATEGY_ASGD, 1);
     s_some_of_each(w);
@@ -522,7 +523,7 @@ Test(adopt, a_stand_with_an_entry_that_cannot_have_been_is_not_taken)
     shard_core_t *shard = w->shard[0][0];
     for (int which = 0; which < 2; which++) {
         world_forget_mail(w);
-        message_t *m = s_stand(FORGED, which ? 0 : FORGED + 1, which ? FORGED + 1 : 0);
+        message_t *m = s_peer_status(FORGED, which ? 0 : FORGED + 1, which ? FORGED + 1 : 0);
         shard_role.message(shard, &m, w->now);
         message_t *refused = NULL;
         while (!refused && (m = outbox_take(shard_role.outbox(shard))))
@@ -532,29 +533,30 @@ Test(adopt, a_stand_with_an_entry_that_cannot_have_been_is_not_taken)
                 message_destroy(&m);
         cr_assert(refused && refused->refused.code == ERR_LIMIT);
         message_destroy(&refused);
-        cr_expect_not(shard->entry->stands[1].heard);
-        cr_expect_lt(shard->stream->entry_number, FORGED);
+        cr_expect_not(shard->transfer->peers[1].heard);
+        cr_expect_lt(shard->stream->generation, FORGED);
     }
     w->cut[1] = false;
     world_settle(w, 5000000);
-    cr_expect_eq(shard_core_welcomes(shard), 1, "the true one is heard");
-    cr_expect_lt(shard->stream->entry_number, FORGED);
+    cr_expect_eq(shard_core_transfers(shard), 1, "the true one is heard");
+    cr_expect_lt(shard->stream->generation, FORGED);
     s_expect_whole(w);
     world_destroy(w);
 }
 
-/* Nothing that a stand says can be checked against anything: so who says it is believed while it is heard. */
+/* Nothing that a status says can be checked against anything: so who says it is
+ * believed while it is heard. */
 Test(adopt, who_was_heard_once_does_not_shut_the_true_one_out)
 {
     world_t *w = s_world(2, STRATEGY_ASGD, 1);
     s_some_of_each(w);
     w->cut[1] = true;
     s_lose(w, 0, 0, NULL);
-    message_t *m = s_stand(FORGED, 0, 0);
+    message_t *m = s_peer_status(FORGED, 0, 0);
     shard_role.message(w->shard[0][0], &m, w->now);
     w->cut[1] = false;
     world_settle(w, STREAM_SPEAKER_US + 5000000);
-    cr_expect_eq(shard_core_welcomes(w->shard[0][0]), 1);
+    cr_expect_eq(shard_core_transfers(w->shard[0][0]), 1);
     s_expect_whole(w);
     world_destroy(w);
 }

@@ -1,7 +1,7 @@
-/* Adopting another region's state D at this shard X. D's position of X's own stream is (h, n).
+/* Installing another region's state D at this shard X. D's position of X's own stream is (h, n).
  *
  *   X keeps everything after (h, n)   state := D's state, and upon it again X's own deltas after n and its
- *                                     open accumulator; X's line, numbers and applied batches stay
+ *                                     open accumulator; X's lineage, numbers and applied batches stay
  *                                     (differences and contributions to rounds are taken again as received
  *                                     ones are; those of asp, and what they left out, are in it at once)
  *   else                              state := D's state; own batches := those that are in it, the others are
@@ -13,7 +13,7 @@
  */
 
 #include "actors/shard/durable/rooms.h"
-#include "actors/shard/entry/entry.h"
+#include "actors/shard/transfer/transfer.h"
 #include "actors/shard/replica/exchange.h"
 
 #include <stdlib.h>
@@ -27,7 +27,7 @@ static bool s_finite(const rooms_t *self, const buf_t *buf)
     return !buf || vector_finite(self->base.spec.elements, buf_peek(buf));
 }
 
-static err_code_t s_check(rooms_t *peer, err_t *err)
+static err_code_t s_check_peer(rooms_t *peer, err_t *err)
 {
     stored_tensor_t tensors[REPLICA_TENSORS_MAX];
     size_t count = replica_tensors(&peer->replica, tensors);
@@ -45,8 +45,8 @@ static err_code_t s_check(rooms_t *peer, err_t *err)
 }
 
 /* Loads it as what it is: a shard of the donor's region. */
-static err_code_t s_load(const entry_t *self, size_t donor, snapshot_t **snapshot_p, rooms_t **ret_peer,
-                         err_t *err)
+static err_code_t s_load_peer(const transfer_t *self, size_t donor, snapshot_t **snapshot_p,
+                              rooms_t **ret_peer, err_t *err)
 {
     shard_spec_t spec = self->base->spec;
     spec.region_index = donor;
@@ -55,7 +55,7 @@ static err_code_t s_load(const entry_t *self, size_t donor, snapshot_t **snapsho
     err_code_t code = state_load(&peer->durable, *snapshot_p, err);
     snapshot_destroy(snapshot_p); /* its references would make every buffer shared */
     if (!code)
-        code = s_check(peer, err);
+        code = s_check_peer(peer, err);
     if (code)
         rooms_destroy(&peer);
     else
@@ -67,21 +67,21 @@ static err_code_t s_load(const entry_t *self, size_t donor, snapshot_t **snapsho
 
 /* Contributions that the donor has not applied and does not hold. A gradient or difference that no round has
  * had yet is in a later one, however old it is. */
-static void s_pend_again(entry_t *self, uint64_t number, buf_t **views)
+static void s_pend_again(transfer_t *self, uint64_t number, buf_t **views)
 {
     for (size_t i = 0; i < self->stream->queue_count; i++) {
-        const kept_t *kept = &self->stream->queue[i];
-        if (kept->head.last <= number)
+        const queued_t *queued = &self->stream->queue[i];
+        if (queued->head.last <= number)
             continue;
-        if (rounds_late(self->rounds, &kept->head)) {
-            self->replica->samples_applied += kept->head.samples;
+        if (rounds_late(self->rounds, &queued->head)) {
+            self->replica->samples_applied += queued->head.samples;
             continue;
         }
-        pending_t own = {.region = self->base->spec.region_index, .head = kept->head};
-        own.data = buf_ref(views[i] ? views[i] : kept->data);
+        pending_t own = {.region = self->base->spec.region_index, .head = queued->head};
+        own.data = buf_ref(views[i] ? views[i] : queued->data);
         if (views[i])
             /* made or checked here */
-            CHECK(!encode_view(self->replica, kept->encoding, kept->data, own.data));
+            CHECK(!encode_view(self->replica, queued->encoding, queued->data, own.data));
         pending_add(self->replica, &own);
     }
 }
@@ -101,15 +101,15 @@ static void s_leave(room_t *room)
     *room = (room_t){0};
 }
 
-static err_code_t s_find_room(const entry_t *self, uint64_t number, room_t *ret, err_t *err)
+static err_code_t s_find_room(const transfer_t *self, uint64_t number, room_t *ret, err_t *err)
 {
     *ret = (room_t){.count = self->stream->queue_count + 1};
     ret->views = calloc(ret->count, sizeof(buf_t *));
     CHECK(ret->views);
     for (size_t i = 0; i < self->stream->queue_count; i++) {
-        const kept_t *kept = &self->stream->queue[i];
+        const queued_t *queued = &self->stream->queue[i];
         buf_t **view = &ret->views[self->stream->terms.hands ? i : self->stream->queue_count];
-        if (kept->head.last <= number || !kept->data || !kept->encoding || *view)
+        if (queued->head.last <= number || !queued->data || !queued->encoding || *view)
             continue;
         *view = buf_new(base_bytes(self->base));
         if (!*view) {
@@ -125,7 +125,7 @@ static err_code_t s_find_room(const entry_t *self, uint64_t number, room_t *ret,
 static void s_take_origin(origin_t *origin, uint64_t history, uint64_t taken, buf_t *cursor, bool final)
 {
     buf_destroy(&origin->cursor);
-    if (origin->history != history) { /* who sent the other line may have been nobody's synchronizer */
+    if (origin->history != history) { /* who sent the other lineage may have been nobody's synchronizer */
         origin->incarnation = 0;
         origin->synchronizer = (speaker_t){0};
     }
@@ -151,7 +151,7 @@ static buf_t *s_cursor(const rooms_t *peer)
     return cursor;
 }
 
-static void s_take_positions(entry_t *self, const rooms_t *peer)
+static void s_take_positions(transfer_t *self, const rooms_t *peer)
 {
     for (size_t r = 0; r < base_regions(self->base); r++) {
         const origin_t *from = &peer->stream.origins[r];
@@ -169,7 +169,7 @@ static void s_take_positions(entry_t *self, const rooms_t *peer)
     }
 }
 
-static void s_take_pending(entry_t *self, rooms_t *peer)
+static void s_take_pending(transfer_t *self, rooms_t *peer)
 {
     for (size_t i = 0; i < self->replica->pending_count; i++)
         buf_destroy(&self->replica->pending[i].data);
@@ -204,7 +204,7 @@ static void s_move_tensors(replica_t *to, replica_t *from)
 
 /* The tensors, and what goes with them. Returns the former parameters, and where their
  * open local steps began. */
-static buf_t *s_take_tensors(entry_t *self, rooms_t *peer, buf_t **ret_start)
+static buf_t *s_take_tensors(transfer_t *self, rooms_t *peer, buf_t **ret_start)
 {
     buf_t *former = buf_ref(self->replica->parameters);
     *ret_start = buf_ref(self->replica->outer.base ? self->replica->outer.base : self->replica->outer.start);
@@ -219,15 +219,15 @@ static buf_t *s_take_tensors(entry_t *self, rooms_t *peer, buf_t **ret_start)
 }
 
 /* A cut as the others see it; NULL: it carries nothing. */
-static const buf_t *s_seen(const entry_t *self, const kept_t *kept, buf_t *view)
+static const buf_t *s_seen(const transfer_t *self, const queued_t *queued, buf_t *view)
 {
-    if (!kept->data || !kept->encoding)
-        return kept->data;
-    CHECK(!encode_view(self->replica, kept->encoding, kept->data, view)); /* made or checked here */
+    if (!queued->data || !queued->encoding)
+        return queued->data;
+    CHECK(!encode_view(self->replica, queued->encoding, queued->data, view)); /* made or checked here */
     return view;
 }
 
-static void s_keep_own(entry_t *self, const buf_t *former, const buf_t *start, uint64_t number,
+static void s_keep_own(transfer_t *self, const buf_t *former, const buf_t *start, uint64_t number,
                        const room_t *room)
 {
     const exchange_t *exchange = self->replica->exchange;
@@ -236,19 +236,19 @@ static void s_keep_own(entry_t *self, const buf_t *former, const buf_t *start, u
     if (hands)
         s_pend_again(self, number, room->views);
     for (size_t i = 0; i < self->stream->queue_count; i++) {
-        const kept_t *kept = &self->stream->queue[i];
-        if (kept->head.last <= number)
+        const queued_t *queued = &self->stream->queue[i];
+        if (queued->head.last <= number)
             continue;
         before.some = true;
-        exchange->again(self->replica, &kept->head,
-                        hands ? NULL : s_seen(self, kept, room->views[self->stream->queue_count]));
+        exchange->again(self->replica, &queued->head,
+                        hands ? NULL : s_seen(self, queued, room->views[self->stream->queue_count]));
     }
     exchange->open_again(self->replica, &before);
 }
 
 /* The residual of the last of the cuts that the others have is gone, too: only deltas that are not
  * encoded lose nothing. */
-static void s_lose_own(entry_t *self, const rooms_t *peer)
+static void s_lose_own(transfer_t *self, const rooms_t *peer)
 {
     const origin_t *own = &peer->stream.origins[self->base->spec.region_index];
     ranges_t view = {0};
@@ -267,17 +267,17 @@ static void s_lose_own(entry_t *self, const rooms_t *peer)
     self->replica->open_steps = self->replica->open_samples = 0;
     if (self->replica->outer.on)
         start_return(self->replica); /* the donor's local steps are its own */
-    stand_mute(self);
+    peer_status_mute(self);
     self->stream->closed = own->final;
-    durable_begin_line(self->durable, &(position_t){own->history, own->taken});
+    durable_begin_lineage(self->durable, &(position_t){own->history, own->taken});
     stream_announce(self->stream);
     durable_collect(self->durable);
 }
 
-err_code_t entry_adopt(entry_t *self, size_t donor, snapshot_t **snapshot_p, err_t *err)
+err_code_t transfer_install(transfer_t *self, size_t donor, snapshot_t **snapshot_p, err_t *err)
 {
     rooms_t *peer = NULL;
-    err_code_t code = s_load(self, donor, snapshot_p, &peer, err);
+    err_code_t code = s_load_peer(self, donor, snapshot_p, &peer, err);
     if (code)
         return code;
     const origin_t *own = &peer->stream.origins[self->base->spec.region_index];
@@ -302,8 +302,8 @@ err_code_t entry_adopt(entry_t *self, size_t donor, snapshot_t **snapshot_p, err
     buf_destroy(&former);
     buf_destroy(&start);
     s_leave(&room);
-    stream_entry_next(self->stream);
-    self->base->counts.welcomes++;
+    stream_next_generation(self->stream);
+    self->base->counts.transfers++;
     durable_replaced(self->durable);
     rooms_destroy(&peer);
     return ERR_OK;

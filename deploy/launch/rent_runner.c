@@ -1,4 +1,4 @@
-#include "deploy/launch/errands.h"
+#include "deploy/launch/rent_runner.h"
 
 #include "actors/kit/process.h"
 #include "codec/base/backoff.h"
@@ -26,30 +26,30 @@ typedef struct {
     int64_t told_us;  /* when it was told to end; 0: it was not */
     int tries;
     backoff_t pause;
-} errand_t;
+} rent_run_t;
 
-struct errands {
-    errands_spec_t spec;
-    errand_t *items; /* in the order in which they came */
+struct rent_runner {
+    rent_runner_spec_t spec;
+    rent_run_t *items; /* in the order in which they came */
     size_t count;
 };
 
-errands_t *errands_new(const errands_spec_t *spec)
+rent_runner_t *rent_runner_new(const rent_runner_spec_t *spec)
 {
-    errands_t *self = calloc(1, sizeof *self);
+    rent_runner_t *self = calloc(1, sizeof *self);
     CHECK(self);
     self->spec = *spec;
     return self;
 }
 
-static bool s_starts(const errand_t *errand)
+static bool s_starts(const rent_run_t *run)
 {
-    return errand->command.verb == RENT_START;
+    return run->command.verb == RENT_START;
 }
 
-void errands_destroy(errands_t **self_p)
+void rent_runner_destroy(rent_runner_t **self_p)
 {
-    errands_t *self = *self_p;
+    rent_runner_t *self = *self_p;
     *self_p = NULL;
     if (!self)
         return;
@@ -61,17 +61,17 @@ void errands_destroy(errands_t **self_p)
     free(self);
 }
 
-size_t errands_count(const errands_t *self)
+size_t rent_runner_count(const rent_runner_t *self)
 {
     return self->count;
 }
 
-static bool s_is_of(const errand_t *errand, const char *name)
+static bool s_is_of(const rent_run_t *run, const char *name)
 {
-    return !strcmp(errand->command.name, name);
+    return !strcmp(run->command.name, name);
 }
 
-static void s_remove(errands_t *self, size_t index)
+static void s_remove(rent_runner_t *self, size_t index)
 {
     self->count--;
     memmove(self->items + index, self->items + index + 1, (self->count - index) * sizeof *self->items);
@@ -80,22 +80,22 @@ static void s_remove(errands_t *self, size_t index)
 /* ---- taking ---- */
 
 /* Of those that came before: what they were to do is not wanted any more. */
-static void s_end_starts(errands_t *self, const char *name, size_t before, int64_t now_us)
+static void s_end_starts(rent_runner_t *self, const char *name, size_t before, int64_t now_us)
 {
     for (size_t i = before; i-- > 0;) {
-        errand_t *errand = &self->items[i];
-        if (!s_is_of(errand, name) || !s_starts(errand) || errand->told_us)
+        rent_run_t *run = &self->items[i];
+        if (!s_is_of(run, name) || !s_starts(run) || run->told_us)
             continue;
-        if (!errand->pid) {
+        if (!run->pid) {
             s_remove(self, i);
             continue;
         }
-        errand->told_us = now_us;
-        kill(-errand->pid, SIGTERM);
+        run->told_us = now_us;
+        kill(-run->pid, SIGTERM);
     }
 }
 
-static bool s_stops(const errands_t *self, const char *name)
+static bool s_stops(const rent_runner_t *self, const char *name)
 {
     for (size_t i = 0; i < self->count; i++)
         if (s_is_of(&self->items[i], name) && !s_starts(&self->items[i]))
@@ -103,7 +103,7 @@ static bool s_stops(const errands_t *self, const char *name)
     return false;
 }
 
-void errands_add(errands_t *self, const rent_command_t *command, int64_t now_us)
+void rent_runner_add(rent_runner_t *self, const rent_command_t *command, int64_t now_us)
 {
     if (command->verb == RENT_CLEAR)
         s_end_starts(self, command->name, self->count, now_us);
@@ -111,13 +111,13 @@ void errands_add(errands_t *self, const rent_command_t *command, int64_t now_us)
         return;
     self->items = realloc(self->items, (self->count + 1) * sizeof *self->items);
     CHECK(self->items);
-    self->items[self->count++] = (errand_t){
+    self->items[self->count++] = (rent_run_t){
         .command = *command, .next_us = now_us, .pause = backoff_of(PAUSE_FIRST_US, PAUSE_LAST_US)};
 }
 
 /* ---- running ---- */
 
-int errands_open_log(const char *log_dir, const char *region, const char *name)
+int rent_runner_open_log(const char *log_dir, const char *region, const char *name)
 {
     char path[STATEDIR_PATH_MAX + 4 * TOPOLOGY_NAME_MAX];
     snprintf(path, sizeof path, "%s/node-%s-%s.log", log_dir, region, name);
@@ -125,7 +125,7 @@ int errands_open_log(const char *log_dir, const char *region, const char *name)
     return fd >= 0 ? fd : open("/dev/null", O_WRONLY | O_CLOEXEC);
 }
 
-static int s_spawn(const errands_t *self, const rent_command_t *command, pid_t *ret_pid)
+static int s_spawn(const rent_runner_t *self, const rent_command_t *command, pid_t *ret_pid)
 {
     static const char script[] = "CLOUDLESS_TOPOLOGY=$1; export CLOUDLESS_TOPOLOGY; shift; exec \"$@\"";
     extern char **environ;
@@ -140,7 +140,7 @@ static int s_spawn(const errands_t *self, const rent_command_t *command, pid_t *
                                      command->offer,
                                      command->name,
                                      NULL};
-    int log_fd = errands_open_log(self->spec.log_dir, self->spec.region, command->name);
+    int log_fd = rent_runner_open_log(self->spec.log_dir, self->spec.region, command->name);
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none;
@@ -163,65 +163,64 @@ static int s_spawn(const errands_t *self, const rent_command_t *command, pid_t *
 
 /* One after another for a unit; but a start that runs as long as its node does not hold up the stop of
  * that. */
-static bool s_is_its_turn(const errands_t *self, size_t index)
+static bool s_is_its_turn(const rent_runner_t *self, size_t index)
 {
-    const errand_t *errand = &self->items[index];
+    const rent_run_t *run = &self->items[index];
     for (size_t i = 0; i < index; i++) {
-        const errand_t *earlier = &self->items[i];
-        bool beside = errand->command.verb == RENT_RETURN && s_starts(earlier) && !earlier->told_us;
-        if (s_is_of(earlier, errand->command.name) && !beside)
+        const rent_run_t *earlier = &self->items[i];
+        bool beside = run->command.verb == RENT_RETURN && s_starts(earlier) && !earlier->told_us;
+        if (s_is_of(earlier, run->command.name) && !beside)
             return false;
     }
     return true;
 }
 
-static void s_end_hanging(const errands_t *self, errand_t *errand, int64_t now_us)
+static void s_end_hanging(const rent_runner_t *self, rent_run_t *run, int64_t now_us)
 {
-    bool stop = !s_starts(errand) && now_us - errand->began_us >= self->spec.patience_us;
-    bool told = errand->told_us && now_us - errand->told_us >= TERM_US;
+    bool stop = !s_starts(run) && now_us - run->began_us >= self->spec.patience_us;
+    bool told = run->told_us && now_us - run->told_us >= TERM_US;
     if (stop || told)
-        kill(-errand->pid, SIGKILL);
+        kill(-run->pid, SIGKILL);
 }
 
 /* ---- what came of it ---- */
 
-static bool s_start_has_ended(errands_t *self, size_t index, const char *how, bool failed)
+static bool s_start_has_ended(rent_runner_t *self, size_t index, const char *how, bool failed)
 {
-    errand_t *errand = &self->items[index];
-    bool refused = failed && !errand->told_us;
+    rent_run_t *run = &self->items[index];
+    bool refused = failed && !run->told_us;
     if (refused)
-        log_event(LEVEL_WARN, errand->command.name, "ended", "reason=\"its command %s\"", how);
+        log_event(LEVEL_WARN, run->command.name, "ended", "reason=\"its command %s\"", how);
     s_remove(self, index);
     return refused;
 }
 
 /* True: it is given back. */
-static bool s_stop_has_ended(errands_t *self, size_t index, const char *how, bool failed, int64_t now_us)
+static bool s_stop_has_ended(rent_runner_t *self, size_t index, const char *how, bool failed, int64_t now_us)
 {
-    errand_t *errand = &self->items[index];
+    rent_run_t *run = &self->items[index];
     if (!failed) {
-        rent_command_t command = errand->command;
+        rent_command_t command = run->command;
         s_remove(self, index);
         s_end_starts(self, command.name, index, now_us);
         return true;
     }
-    if (++errand->tries == STOPS_MOST) {
-        log_event(LEVEL_WARN, errand->command.name, "not_given_back",
+    if (++run->tries == STOPS_MOST) {
+        log_event(LEVEL_WARN, run->command.name, "not_given_back",
                   "reason=\"%s stop %s\"; given up, this machine may still be rented", self->spec.command,
                   how);
         s_remove(self, index);
         return false;
     }
-    int64_t pause_us = backoff_next(&errand->pause);
-    log_event(LEVEL_WARN, errand->command.name, "not_given_back",
-              "reason=\"%s stop %s\"; trying again in %d s", self->spec.command, how,
-              (int)(pause_us / 1000000));
-    errand->pid = 0;
-    errand->next_us = now_us + pause_us;
+    int64_t pause_us = backoff_next(&run->pause);
+    log_event(LEVEL_WARN, run->command.name, "not_given_back", "reason=\"%s stop %s\"; trying again in %d s",
+              self->spec.command, how, (int)(pause_us / 1000000));
+    run->pid = 0;
+    run->next_us = now_us + pause_us;
     return false;
 }
 
-static bool s_has_ended(errands_t *self, size_t index, int status, int64_t now_us, rent_end_t *ret_end)
+static bool s_has_ended(rent_runner_t *self, size_t index, int status, int64_t now_us, rent_end_t *ret_end)
 {
     char how[128];
     process_status_text(status, how, sizeof how);
@@ -231,29 +230,30 @@ static bool s_has_ended(errands_t *self, size_t index, int status, int64_t now_u
                   : s_stop_has_ended(self, index, how, status != 0, now_us);
 }
 
-static bool s_look_at(errands_t *self, size_t index, int64_t now_us, rent_end_t *ret_end)
+static bool s_look_at(rent_runner_t *self, size_t index, int64_t now_us, rent_end_t *ret_end)
 {
-    errand_t *errand = &self->items[index];
+    rent_run_t *run = &self->items[index];
     int status = 0;
-    if (!errand->pid && (now_us < errand->next_us || !s_is_its_turn(self, index)))
+    if (!run->pid && (now_us < run->next_us || !s_is_its_turn(self, index)))
         return false;
-    if (!errand->pid) {
-        int failed = s_spawn(self, &errand->command, &errand->pid);
-        errand->began_us = now_us;
+    if (!run->pid) {
+        int failed = s_spawn(self, &run->command, &run->pid);
+        run->began_us = now_us;
         if (!failed)
             return false;
-        log_event(LEVEL_WARN, errand->command.name, "rent", "reason=\"%s: %s\"", self->spec.command,
+        log_event(LEVEL_WARN, run->command.name, "rent", "reason=\"%s: %s\"", self->spec.command,
                   strerror(failed));
         return s_has_ended(self, index, 127 << 8, now_us, ret_end);
     }
-    s_end_hanging(self, errand, now_us);
-    pid_t found = waitpid(errand->pid, &status, WNOHANG);
-    if (found != errand->pid && !(found < 0 && errno == ECHILD))
+    s_end_hanging(self, run, now_us);
+    pid_t found = waitpid(run->pid, &status, WNOHANG);
+    if (found != run->pid && !(found < 0 && errno == ECHILD))
         return false;
     return s_has_ended(self, index, found < 0 ? 127 << 8 : status, now_us, ret_end);
 }
 
-bool errands_look(errands_t *self, int64_t now_us, char ret_name[2 * TOPOLOGY_NAME_MAX], rent_end_t *ret_end)
+bool rent_runner_look(rent_runner_t *self, int64_t now_us, char ret_name[2 * TOPOLOGY_NAME_MAX],
+                      rent_end_t *ret_end)
 {
     for (size_t i = 0; i < self->count;) {
         size_t count = self->count;

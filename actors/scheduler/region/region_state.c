@@ -53,13 +53,13 @@ static uint64_t s_decisions(const void *core)
     return ((const region_core_t *)core)->base.decisions;
 }
 
-static void s_kept(void *core, uint64_t decisions)
+static void s_stored(void *core, uint64_t decisions)
 {
-    ((region_core_t *)core)->base.decisions_kept = decisions;
+    ((region_core_t *)core)->base.decisions_stored = decisions;
 }
 
-const keep_source_t region_source = {
-    .state = s_state, .row_count = s_row_count, .row = s_row, .decisions = s_decisions, .kept = s_kept};
+const journal_source_t region_source = {
+    .state = s_state, .row_count = s_row_count, .row = s_row, .decisions = s_decisions, .stored = s_stored};
 
 /* ---- taking ---- */
 
@@ -81,7 +81,7 @@ static void s_load_figures(region_core_t *self, const message_t *saved)
     self->moving.moves = saved->region_state.moves;
     region_links_load(&self->links, saved);
     shards_load(&self->shards, saved);
-    training_load(&self->training, saved, &spec->kept->regions[spec->region_index]);
+    training_load(&self->training, saved, &spec->legacy->regions[spec->region_index]);
     still_load(&self->still, saved);
     renting_load_figures(&self->renting, saved);
 }

@@ -43,9 +43,9 @@ typedef struct {
     plain_t plain[2];
     uint64_t every;
     double momentum;
-} drift_test_t;
+} compensation_test_t;
 
-static void s_plain_move(const drift_test_t *t, plain_t *p, size_t i, double g, bool own)
+static void s_plain_move(const compensation_test_t *t, plain_t *p, size_t i, double g, bool own)
 {
     p->v[i] = t->momentum * p->v[i] + g;
     p->w[i] -= LR * p->v[i];
@@ -53,7 +53,7 @@ static void s_plain_move(const drift_test_t *t, plain_t *p, size_t i, double g, 
         p->own[i] -= LR * p->v[i];
 }
 
-static void s_plain_step(const drift_test_t *t, plain_t *p, const float *g)
+static void s_plain_step(const compensation_test_t *t, plain_t *p, const float *g)
 {
     for (size_t i = 0; i < SIZE; i++) {
         s_plain_move(t, p, i, g[i], true);
@@ -70,22 +70,22 @@ static void s_plain_step(const drift_test_t *t, plain_t *p, const float *g)
     p->open_steps = 0;
 }
 
-static void s_plain_take(const drift_test_t *t, plain_t *p, const plain_t *from)
+static void s_plain_take(const compensation_test_t *t, plain_t *p, const plain_t *from)
 {
     const plain_delta_t *delta = &from->cuts[++p->taken];
     bool kept = delta->seen >= p->first_base;
     for (size_t i = 0; i < SIZE; i++) {
-        double g = delta->g[i], drift = kept ? p->own[i] - p->base[delta->seen][i] : 0;
-        s_plain_move(t, p, i, g + LAMBDA / (double)delta->steps * g * g * drift, false);
+        double g = delta->g[i], compensation = kept ? p->own[i] - p->base[delta->seen][i] : 0;
+        s_plain_move(t, p, i, g + LAMBDA / (double)delta->steps * g * g * compensation, false);
     }
     p->uncompensated += !kept;
 }
 
 /* ---- the shards ---- */
 
-static void s_start(drift_test_t *t, uint64_t every, double momentum, const char *encoding)
+static void s_start(compensation_test_t *t, uint64_t every, double momentum, const char *encoding)
 {
-    *t = (drift_test_t){.every = every, .momentum = momentum};
+    *t = (compensation_test_t){.every = every, .momentum = momentum};
     topology_t *topology = world_topology(2, every == 1 ? STRATEGY_ASGD : STRATEGY_ASGD_GA, every, 1);
     topology->job.optimizer.lr = LR;
     topology->job.optimizer.name = momentum > 0 ? OPTIMIZER_MOMENTUM : OPTIMIZER_SGD;
@@ -99,13 +99,13 @@ static void s_start(drift_test_t *t, uint64_t every, double momentum, const char
     t->w->no_sync = true;
 }
 
-static void s_go(drift_test_t *t)
+static void s_go(compensation_test_t *t)
 {
     world_start(t->w, (size_t)2 * 4 * CUTS * t->every);
     world_run(t->w);
 }
 
-static void s_collect(drift_test_t *t)
+static void s_collect(compensation_test_t *t)
 {
     message_t *m;
     while ((m = outbox_take(&t->w->wan))) {
@@ -133,7 +133,7 @@ static void s_gradient(size_t r, uint64_t batch, float *ret_g)
         ret_g[i] = (float)((double)rng_below(&rng, 9) - 4) / 8;
 }
 
-static void s_step(drift_test_t *t, size_t r)
+static void s_step(compensation_test_t *t, size_t r)
 {
     float g[ELEMENTS];
     s_gradient(r, t->plain[r].batch, g);
@@ -144,7 +144,7 @@ static void s_step(drift_test_t *t, size_t r)
 }
 
 /* All chunks of the oldest delta under way; false: there is none. */
-static bool s_deliver(drift_test_t *t, size_t r)
+static bool s_deliver(compensation_test_t *t, size_t r)
 {
     if (t->count[r] == 0)
         return false;
@@ -161,7 +161,7 @@ static bool s_deliver(drift_test_t *t, size_t r)
 
 /* Everything is in the newest snapshot. Where the newest number lies behind open steps nobody knows any
  * more. */
-static void s_restart(drift_test_t *t, size_t r)
+static void s_restart(compensation_test_t *t, size_t r)
 {
     plain_t *p = &t->plain[r];
     world_tick(t->w, 50000);
@@ -171,7 +171,7 @@ static void s_restart(drift_test_t *t, size_t r)
     p->first_base = p->cut + (p->open_steps > 0);
 }
 
-static void s_send_again(drift_test_t *t)
+static void s_send_again(compensation_test_t *t)
 {
     size_t before = t->count[0];
     cr_assert_gt(before, 0);
@@ -189,7 +189,7 @@ static void s_send_again(drift_test_t *t)
     cr_assert_eq(t->count[0], before);
 }
 
-static void s_compare(const drift_test_t *t, const char *script, size_t at)
+static void s_compare(const compensation_test_t *t, const char *script, size_t at)
 {
     for (size_t r = 0; r < 2; r++) {
         const shard_core_t *shard = t->w->shard[r][0];
@@ -200,11 +200,11 @@ static void s_compare(const drift_test_t *t, const char *script, size_t at)
                       (double)w[i], t->plain[r].w[i], at, script);
         cr_assert_eq(shard->base->counts.uncompensated, t->plain[r].uncompensated, "after move %zu of %.60s",
                      at, script);
-        cr_assert_leq(shard->replica->drift.count, shard->replica->drift.most);
+        cr_assert_leq(shard->replica->compensation.count, shard->replica->compensation.most);
     }
 }
 
-static void s_play(drift_test_t *t, const char *script)
+static void s_play(compensation_test_t *t, const char *script)
 {
     for (size_t i = 0; script[i]; i++) {
         char move = script[i];
@@ -220,7 +220,7 @@ static void s_play(drift_test_t *t, const char *script)
     }
 }
 
-static void s_end(drift_test_t *t)
+static void s_end(compensation_test_t *t)
 {
     for (size_t r = 0; r < 2; r++)
         for (size_t i = 0; i < t->count[r]; i++)
@@ -229,22 +229,23 @@ static void s_end(drift_test_t *t)
     free(t);
 }
 
-static drift_test_t *s_new(uint64_t every, double momentum, const char *encoding)
+static compensation_test_t *s_new(uint64_t every, double momentum, const char *encoding)
 {
-    drift_test_t *t = malloc(sizeof *t);
+    compensation_test_t *t = malloc(sizeof *t);
     s_start(t, every, momentum, encoding);
     return t;
 }
 
-static drift_test_t *s_played(uint64_t every, double momentum, const char *encoding, const char *script)
+static compensation_test_t *s_played(uint64_t every, double momentum, const char *encoding,
+                                     const char *script)
 {
-    drift_test_t *t = s_new(every, momentum, encoding);
+    compensation_test_t *t = s_new(every, momentum, encoding);
     s_go(t);
     s_play(t, script);
     return t;
 }
 
-static double s_first(const drift_test_t *t, size_t r)
+static double s_first(const compensation_test_t *t, size_t r)
 {
     return (double)shard_core_parameters(t->w->shard[r][0])[0];
 }
@@ -252,9 +253,9 @@ static double s_first(const drift_test_t *t, size_t r)
 /* ---- the formula against the shards ---- */
 
 /* By hand, with no model of it: w = -LR b, then g = a + LAMBDA a a (-LR b). */
-Test(drift, a_late_gradient_is_compensated_for_the_own_step_since)
+Test(compensation, a_late_gradient_is_compensated_for_the_own_step_since)
 {
-    drift_test_t *t = s_played(1, 0, "none", "ab");
+    compensation_test_t *t = s_played(1, 0, "none", "ab");
     float a[ELEMENTS], b[ELEMENTS];
     s_gradient(0, 0, a);
     s_gradient(1, 0, b);
@@ -270,9 +271,9 @@ Test(drift, a_late_gradient_is_compensated_for_the_own_step_since)
     s_end(t);
 }
 
-Test(drift, the_base_is_the_number_that_the_sender_had_taken)
+Test(compensation, the_base_is_the_number_that_the_sender_had_taken)
 {
-    drift_test_t *t = s_played(1, 0, "none", "bbBaA"); /* knows the first of two */
+    compensation_test_t *t = s_played(1, 0, "none", "bbBaA"); /* knows the first of two */
     double first = s_first(t, 1);
     s_play(t, "BaA"); /* now both: nothing is to be compensated */
     float g[ELEMENTS];
@@ -281,35 +282,35 @@ Test(drift, the_base_is_the_number_that_the_sender_had_taken)
     s_end(t);
 }
 
-Test(drift, the_senders_own_deltas_are_no_drift)
+Test(compensation, the_senders_own_deltas_are_no_drift)
 {
-    drift_test_t *t = s_played(1, 0, "none", "aaaAAA");
+    compensation_test_t *t = s_played(1, 0, "none", "aaaAAA");
     cr_assert(memcmp(shard_core_parameters(t->w->shard[0][0]), shard_core_parameters(t->w->shard[1][0]),
                      SIZE * sizeof(float)) == 0);
     s_end(t);
     s_end(s_played(1, 0, "none", "aababAbAAbA"));
 }
 
-Test(drift, a_sum_of_steps_has_their_mean_curvature)
+Test(compensation, a_sum_of_steps_has_their_mean_curvature)
 {
     s_end(s_played(3, 0, "none", "aaabbbA"));
     s_end(s_played(2, 0, "none", "aabbbAbaaAbBBaaA")); /* open steps count, too */
 }
 
-Test(drift, what_is_encoded_is_compensated_after_decoding)
+Test(compensation, what_is_encoded_is_compensated_after_decoding)
 {
     static const char *const encodings[] = {"fp16", "bf16", "topk"};
     for (size_t i = 0; i < sizeof encodings / sizeof *encodings; i++)
         s_end(s_played(2, 0, encodings[i], "aabbbAbaaAbBBaaA"));
 }
 
-Test(drift, momentum_moves_as_it_does)
+Test(compensation, momentum_moves_as_it_does)
 {
     s_end(s_played(1, 0.5, "none", "abAbbBaAaabABA"));
 }
 
 /* Any order of steps and deliveries, with restarts of both. */
-Test(drift, any_order_gives_what_the_formula_gives)
+Test(compensation, any_order_gives_what_the_formula_gives)
 {
     const char *text = getenv("CLOUDLESS_SEED");
     uint64_t seed = text ? strtoull(text, NULL, 10) : 11;
@@ -320,7 +321,7 @@ Test(drift, any_order_gives_what_the_formula_gives)
         char script[301] = {0};
         for (size_t i = 0; i < 300; i++)
             script[i] = "aabbaabbAABBABABxy"[rng_below(&rng, round % 3 ? 18 : 16)];
-        drift_test_t *t = s_played(1 + round % 4, round % 2 ? 0.3 : 0, "none", script);
+        compensation_test_t *t = s_played(1 + round % 4, round % 2 ? 0.3 : 0, "none", script);
         uint64_t uncompensated = t->plain[0].uncompensated + t->plain[1].uncompensated;
         cr_assert(round % 3 ? uncompensated > 0 : uncompensated == 0);
         s_end(t);
@@ -329,19 +330,19 @@ Test(drift, any_order_gives_what_the_formula_gives)
 
 /* ---- what is kept ---- */
 
-Test(drift, bases_go_once_no_region_can_name_them)
+Test(compensation, bases_go_once_no_region_can_name_them)
 {
-    drift_test_t *t = s_played(1, 0, "none", "bbbbb");
-    drift_t *drift = &t->w->shard[1][0]->replica->drift;
-    cr_assert_eq(drift->count, 6, "the beginning and five cuts");
+    compensation_test_t *t = s_played(1, 0, "none", "bbbbb");
+    compensation_t *compensation = &t->w->shard[1][0]->replica->compensation;
+    cr_assert_eq(compensation->count, 6, "the beginning and five cuts");
     s_play(t, "BBBaA");
-    cr_assert_eq(drift->count, 3, "the third cut and what follows");
+    cr_assert_eq(compensation->count, 3, "the third cut and what follows");
     s_play(t, "aA");
-    cr_assert_eq(drift->count, 3, "may be named again");
+    cr_assert_eq(compensation->count, 3, "may be named again");
     s_end(t);
 }
 
-static void s_acknowledge(drift_test_t *t, uint64_t number)
+static void s_acknowledge(compensation_test_t *t, uint64_t number)
 {
     message_t *m = message_new(KIND_stream, "shard/region1/0", "synchronizer/region1/0");
     message_set_name(m->stream.region, "region0");
@@ -353,7 +354,7 @@ static void s_acknowledge(drift_test_t *t, uint64_t number)
     s_collect(t);
 }
 
-static uint64_t s_reported(drift_test_t *t)
+static uint64_t s_reported(compensation_test_t *t)
 {
     world_forget_mail(t->w);
     world_tick(t->w, 2000000);
@@ -368,17 +369,17 @@ static uint64_t s_reported(drift_test_t *t)
 }
 
 /* Two deltas may be under way, so three bases are kept; the fourth cut drops what the late delta names. */
-Test(drift, no_more_is_kept_than_may_be_under_way_and_the_rest_is_applied_as_it_is)
+Test(compensation, no_more_is_kept_than_may_be_under_way_and_the_rest_is_applied_as_it_is)
 {
-    drift_test_t *t = s_new(1, 0, "none");
+    compensation_test_t *t = s_new(1, 0, "none");
     t->w->topology->job.sync.staleness = 2;
     s_go(t);
-    cr_assert_eq(t->w->shard[1][0]->replica->drift.most, 3);
+    cr_assert_eq(t->w->shard[1][0]->replica->compensation.most, 3);
     s_play(t, "a");
     for (uint64_t cut = 1; cut <= 4; cut++) {
         s_play(t, "b");
         s_acknowledge(t, cut);
-        cr_assert_leq(t->w->shard[1][0]->replica->drift.count, 3);
+        cr_assert_leq(t->w->shard[1][0]->replica->compensation.count, 3);
     }
     t->plain[1].first_base = 2;
     double before = s_first(t, 1);
@@ -390,18 +391,18 @@ Test(drift, no_more_is_kept_than_may_be_under_way_and_the_rest_is_applied_as_it_
     s_end(t);
 }
 
-Test(drift, the_window_bounds_it_too)
+Test(compensation, the_window_bounds_it_too)
 {
-    drift_test_t *t = s_new(1, 0, "none");
+    compensation_test_t *t = s_new(1, 0, "none");
     t->w->topology->job.sync.window_bytes = 5 * SIZE * sizeof(float);
     s_go(t);
-    cr_assert_eq(t->w->shard[0][0]->replica->drift.most, 6);
+    cr_assert_eq(t->w->shard[0][0]->replica->compensation.most, 6);
     s_end(t);
 }
 
-Test(drift, a_restart_goes_on_from_its_newest_number)
+Test(compensation, a_restart_goes_on_from_its_newest_number)
 {
-    drift_test_t *t = s_played(1, 0, "none", "abybA"); /* named: the beginning, which is gone */
+    compensation_test_t *t = s_played(1, 0, "none", "abybA"); /* named: the beginning, which is gone */
     cr_assert_eq(t->plain[1].uncompensated, 1);
     s_play(t, "BaybA"); /* named: the first cut; the second is the newest */
     cr_assert_eq(t->plain[1].uncompensated, 2);
@@ -411,9 +412,9 @@ Test(drift, a_restart_goes_on_from_its_newest_number)
     s_end(t);
 }
 
-Test(drift, a_restart_between_two_cuts_has_no_base)
+Test(compensation, a_restart_between_two_cuts_has_no_base)
 {
-    drift_test_t *t =
+    compensation_test_t *t =
         s_played(2, 0, "none", "bbbBaayA"); /* named: the first cut, the state has a step more */
     cr_assert_eq(t->plain[1].uncompensated, 1);
     s_play(t, "bBaabA");
@@ -421,9 +422,9 @@ Test(drift, a_restart_between_two_cuts_has_no_base)
     s_end(t);
 }
 
-Test(drift, what_is_sent_again_names_what_was_known_when_it_was_cut)
+Test(compensation, what_is_sent_again_names_what_was_known_when_it_was_cut)
 {
-    drift_test_t *t = s_played(1, 0, "none", "bBabBB"); /* cut between the two */
+    compensation_test_t *t = s_played(1, 0, "none", "bBabBB"); /* cut between the two */
     cr_assert_eq(t->way[0][0]->delta.seen.count, 2);
     cr_assert_eq(t->way[0][0]->delta.seen.items[1].number, 1);
     s_play(t, "XxXA");
@@ -433,7 +434,7 @@ Test(drift, what_is_sent_again_names_what_was_known_when_it_was_cut)
 
 /* ---- what is not compensated ---- */
 
-static void s_check_plain_sum(drift_test_t *t)
+static void s_check_plain_sum(compensation_test_t *t)
 {
     s_go(t);
     for (uint64_t b = 0; b < 4; b++) {
@@ -444,7 +445,7 @@ static void s_check_plain_sum(drift_test_t *t)
     world_run(t->w);
     s_collect(t);
     cr_assert_eq(t->way[0][0]->delta.seen.count, 0, "nothing is told");
-    cr_assert_null(t->w->shard[1][0]->replica->drift.others, "nothing is kept");
+    cr_assert_null(t->w->shard[1][0]->replica->compensation.others, "nothing is kept");
     for (size_t i = 0; i < t->count[0]; i++)
         world_deliver(t->w, &t->way[0][i]);
     t->count[0] = 0;
@@ -461,9 +462,9 @@ static void s_check_plain_sum(drift_test_t *t)
     s_end(t);
 }
 
-Test(drift, counts_and_what_is_not_to_be_compensated_are_plain_sums)
+Test(compensation, counts_and_what_is_not_to_be_compensated_are_plain_sums)
 {
-    drift_test_t *t = s_new(1, 0, "none");
+    compensation_test_t *t = s_new(1, 0, "none");
     snprintf(t->w->topology->job.data.kind, sizeof t->w->topology->job.data.kind, "counter");
     s_check_plain_sum(t);
     t = s_new(1, 0, "none");
@@ -471,9 +472,9 @@ Test(drift, counts_and_what_is_not_to_be_compensated_are_plain_sums)
     s_check_plain_sum(t);
 }
 
-Test(drift, a_delta_that_does_not_tell_is_applied_as_it_is)
+Test(compensation, a_delta_that_does_not_tell_is_applied_as_it_is)
 {
-    drift_test_t *t = s_played(1, 0, "none", "ab");
+    compensation_test_t *t = s_played(1, 0, "none", "ab");
     for (size_t i = 0; i < t->count[0]; i++)
         message_set_rows(&t->way[0][i]->delta.seen, 0);
     t->plain[1].first_base = NONE;
@@ -482,9 +483,9 @@ Test(drift, a_delta_that_does_not_tell_is_applied_as_it_is)
     s_end(t);
 }
 
-Test(drift, a_delta_that_tells_of_other_regions_is_refused_and_changes_nothing)
+Test(compensation, a_delta_that_tells_of_other_regions_is_refused_and_changes_nothing)
 {
-    drift_test_t *t = s_played(1, 0, "none", "ab");
+    compensation_test_t *t = s_played(1, 0, "none", "ab");
     for (size_t i = 0; i < t->count[0]; i++)
         message_set_rows(&t->way[0][i]->delta.seen, 3);
     double before = s_first(t, 1);
@@ -497,9 +498,9 @@ Test(drift, a_delta_that_tells_of_other_regions_is_refused_and_changes_nothing)
 }
 
 /* Its square is beyond float32: no parameter may become anything but a number for that. */
-Test(drift, a_gradient_too_large_to_be_squared_is_applied_as_it_is)
+Test(compensation, a_gradient_too_large_to_be_squared_is_applied_as_it_is)
 {
-    drift_test_t *t = s_played(1, 0, "none", "b");
+    compensation_test_t *t = s_played(1, 0, "none", "b");
     float g[ELEMENTS];
     for (size_t i = 0; i < ELEMENTS; i++)
         g[i] = 1e30f;

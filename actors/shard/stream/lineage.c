@@ -1,4 +1,4 @@
-/* The own stream as a line of histories, whose numbers go on from one to the next: (history, number) names
+/* The own stream as a lineage of histories, whose numbers go on from one to the next: (history, number) names
  * the same set of batches wherever it is met. And which of the other regions are still waited for. */
 
 #include "actors/kit/breaks.h"
@@ -21,15 +21,15 @@ uint64_t stream_oldest(const stream_t *self)
 
 position_t stream_position(const stream_t *self)
 {
-    bool made = stream_last(self) > self->follows;
+    bool made = stream_last(self) > self->parent_number;
     return made ? (position_t){self->history, stream_last(self)}
-                : (position_t){self->follows_history, self->follows};
+                : (position_t){self->parent_history, self->parent_number};
 }
 
 bool stream_has(const stream_t *self, uint64_t history, uint64_t number)
 {
-    bool follows = history == self->follows_history && number == self->follows;
-    if (!follows && (history != self->history || number > stream_last(self)))
+    bool at_parent = history == self->parent_history && number == self->parent_number;
+    if (!at_parent && (history != self->history || number > stream_last(self)))
         return false;
     if (number == stream_last(self))
         return true;
@@ -41,28 +41,28 @@ bool stream_has(const stream_t *self, uint64_t history, uint64_t number)
 
 /* Deltas that were cut after the position, or are on their way, must never be taken for those that will be
  * cut now: they have another history, and whoever has taken one of them is seen to stand elsewhere. */
-void stream_begin(stream_t *self, const position_t *follows)
+void stream_begin(stream_t *self, const position_t *parent)
 {
     rng_t rng;
-    rng_init_for(&rng, self->base->spec.history, "history", self->base->spec.incarnation, ++self->lines);
+    rng_init_for(&rng, self->base->spec.history, "history", self->base->spec.incarnation, ++self->histories);
     stream_forget(self);
     self->history = rng_u64(&rng) | 1;
-    self->follows_history = follows->history;
-    self->follows = self->cut = follows->number;
-    self->open_first = follows->number + 1;
-    self->sendable = follows->number;
+    self->parent_history = parent->history;
+    self->parent_number = self->cut = parent->number;
+    self->open_first = parent->number + 1;
+    self->sendable = parent->number;
     for (size_t r = 0; r < base_regions(self->base); r++) {
-        self->destination_taken[r] = follows->number;
+        self->destination_taken[r] = parent->number;
         self->destination_durable[r] = 0; /* until it says so: it may lack what nobody can send it any more */
     }
 }
 
-/* A newer entry makes the positions of this shard in all streams begin anew for everybody. */
-void stream_entry_next(stream_t *self)
+/* A newer generation makes the positions of this shard in all streams begin anew for everybody. */
+void stream_next_generation(stream_t *self)
 {
-    self->entry_number++;
-    if (self->entry_number < self->base->spec.incarnation)
-        self->entry_number = self->base->spec.incarnation;
+    self->generation++;
+    if (self->generation < self->base->spec.incarnation)
+        self->generation = self->base->spec.incarnation;
 }
 
 bool stream_may_speak(const stream_t *self, const speaker_t *speaker, uint64_t incarnation)
@@ -112,5 +112,5 @@ uint64_t stream_going(const stream_t *self)
 void stream_rebase(stream_t *self)
 {
     position_t own = stream_position(self);
-    drift_begin(self->replica, &own, stream_going(self));
+    compensation_begin(self->replica, &own, stream_going(self));
 }
