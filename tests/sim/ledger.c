@@ -114,6 +114,15 @@ static rounds_t s_rounds(const options_t *options, const char *strategy, uint64_
     return self;
 }
 
+/* Regions that are given up come back in these worlds; where schedulers are killed too, one is down for up to eight seconds again
+ * and again, and its region is not to be given up for that. */
+static unsigned s_away_after_ms(const options_t *options, rng_t *rng)
+{
+    if (!options->away && !options->lose && !options->cut_global)
+        return 60000;
+    return (unsigned)(2000 + rng_below(rng, 2000)) * (options->lose && options->schedulers ? 15 : 1);
+}
+
 static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t seed)
 {
     static const char *strategies[] = {"asgd", "asgd-ga"};
@@ -147,10 +156,8 @@ static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t see
         : rng_below(rng, 2) ? "sync"
                             : "{ssp: 1}",
         (unsigned)(2 + rng_below(rng, 30)), (unsigned)(8 + rng_below(rng, 100)),
-        s_encoding(options, seed, strategy, encoding),
-        options->away || options->lose || options->cut_global ? (unsigned)(2000 + rng_below(rng, 2000))
-                                                              : 60000u,
-        rounds.text, (unsigned)(1 + rng_below(rng, 30)), options->marks ? "0.1" : "1",
+        s_encoding(options, seed, strategy, encoding), s_away_after_ms(options, rng), rounds.text,
+        (unsigned)(1 + rng_below(rng, 30)), options->marks ? "0.1" : "1",
         nodes || options->elastic ? copies : "", options->go_on ? ", when_full: go_on" : "");
     for (size_t r = 0; r < regions; r++) {
         unsigned share = (unsigned)(1 + rng_below(rng, 3));
