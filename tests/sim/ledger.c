@@ -114,8 +114,8 @@ static rounds_t s_rounds(const options_t *options, const char *strategy, uint64_
     return self;
 }
 
-/* Regions that are given up come back in these worlds; where schedulers are killed too, one is down for up to eight seconds again
- * and again, and its region is not to be given up for that. */
+/* Regions that are given up come back in these worlds. Where schedulers are killed too, one is down for up to
+ * eight seconds again and again, and its region is not to be given up for that. */
 static unsigned s_away_after_ms(const options_t *options, rng_t *rng)
 {
     if (!options->away && !options->lose && !options->cut_global)
