@@ -458,6 +458,13 @@ sub places_of {
     return @{ $figure->{places} };
 }
 
+# What a figure's limit may be lowered to: what it is, and not below what is wanted, so that there is room to work in.
+sub may_be {
+    my ($name, $value) = @_;
+    my $wanted = limit_of($name)->{wanted};
+    return defined $wanted && $wanted ne '-' && $wanted > $value ? $wanted : $value;
+}
+
 sub check {
     my ($worse, $better) = (0, 0);
     for my $figure (@figures) {
@@ -470,7 +477,7 @@ sub check {
             my @places = @{ $figure->{places} };
             print "          $_\n" for @places > 40 ? (@places[0 .. 39], '...') : @places;
             $worse++;
-        } elsif ($value < $limit && $limits{$name}) {
+        } elsif ($limits{$name} && may_be($name, $value) < $limit) {
             print "better  $name is $value, and may be up to $limit: tests/structure/measure.pl --lower writes that down\n";
             $better++;
         }
@@ -484,8 +491,10 @@ sub lower {
     my @lines;
     for my $line (@limit_lines) {
         my ($name, $limit) = split ' ', $line =~ s/#.*//r;
-        $line =~ s/^(\S+)(\s+)(\S+)/$1 . sprintf('%*s', length "$2$3", $value{$name})/e
-            if defined $limit && $name !~ /\*/ && defined $value{$name} && $value{$name} < $limit;
+        next unless defined $limit && $name !~ /\*/ && defined $value{$name} && may_be($name, $value{$name}) < $limit;
+        my $lowered = may_be($name, $value{$name});
+        $line =~ s/^(\S+)(\s+)(\S+)/$1 . sprintf('%*s', length "$2$3", $lowered)/e;
+    } continue {
         push @lines, $line;
     }
     open my $out, '>:encoding(UTF-8)', $option{limits} or die "$option{limits}: $!\n";

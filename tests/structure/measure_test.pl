@@ -109,6 +109,7 @@ like($all->{said}, qr{actors/shard/base/base.c calls actors/shard/rounds/rounds.
 my %good = (%small, 'tests/structure/limits' => "* 99999 0\n");
 ok(!figures_of(%good)->{bad}, 'the same passes below its limits');
 like(figures_of(%good, 'tests/structure/limits' => "upward_calls.actors/shard 2 0\n* 99999 0\n")->{said}, qr/^better  upward_calls.actors\/shard is 1/m, 'what can be lowered is said');
+unlike(figures_of(%good, 'tests/structure/limits' => "upward_calls.actors/shard 2 2\n* 99999 0\n")->{said}, qr/^better/m, 'and not below what is wanted');
 ok(figures_of(%good, 'tests/structure/limits' => "upward_* 9 0\n")->{bad}, 'a figure without a limit fails');
 
 my $wide = figures_of(%good, 'actors/a.c' => '/* ' . ('long ' x 30) . "*/\n/* ---- rule\n * " . ('-' x 40) . " */\n");
