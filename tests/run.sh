@@ -18,8 +18,8 @@ fi
 cmake --build --preset asan
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0}
 status=0
-# One more at a time than there are processors: live tests wait as much as they compute.
-ctest --test-dir build/asan --output-on-failure --no-tests=error -j "$(($(nproc) + 1))" "$@" || status=$?
+# More at a time than there are processors: live tests wait as much as they compute.
+ctest --test-dir build/asan --output-on-failure --no-tests=error -j "$(($(nproc) + 2))" "$@" || status=$?
 # Parts that could not run here, by name: ctest says only of which tests.
 grep -h '^SKIPPED: ' build/asan/Testing/Temporary/LastTest.log || true
 exit $status

@@ -2,13 +2,14 @@
 # older snapshot. It takes the other's state if that has more of it, computes again what is nowhere, and the ledger of both is exact.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+samples=20000 epochs=12 # of 250 steps in each region; a cut comes after 200
 cat >"$work/job.yaml" <<YAML
 job:
   name: lost
   model: ledger
-  data: {kind: counter, samples: 20000}
-  epochs: 30
-  batch: 20
+  data: {kind: counter, samples: $samples}
+  epochs: $epochs
+  batch: 40
   optimizer: {name: sgd, lr: 1, schedule: constant}
   sync: {strategy: asgd-ga, every: 4, away_after: 30s}
 checkpoint: {every: 8, keep: 3}
@@ -60,8 +61,8 @@ resumed() {
     begin "$(basename "$state")" up "$work/job.yaml" --state "$state" --resume --report "$report" --quiet
     progress_to 100 "$state is resumed after a loss" # beyond those that it had made
     expect_end "$pid" 0 "$state, resumed"
-    expect_counters "$state" 20000 30 north south
-    [ "$(json "$report" samples)" = 600000 ] || fail "$state: samples in the report"
+    expect_counters "$state" $samples $epochs north south
+    [ "$(json "$report" samples)" = $((samples * epochs)) ] || fail "$state: samples in the report"
     (($(figures "$report" 1 "$@") > 0)) || fail "$state: none of $*"
     (($(figures "$report" 0 "$@") == 0)) || fail "$state: $* where nothing was lost"
     [ "$(json "$report" 'regions[0].parameters_sha256')" = "$(json "$report" 'regions[1].parameters_sha256')" ] ||

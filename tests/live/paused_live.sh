@@ -8,7 +8,7 @@
 
 state=$work/actor samples=60000
 begin actor up "$SOURCE/deploy/topologies/ledger.yaml" --state "$state" --report "$work/actor.json" --quiet --isolate actor \
-    --set job.data.samples=$samples --set job.epochs=5 --set links[0].rtt=100ms \
+    --set job.data.samples=$samples --set job.epochs=5 --set job.batch=100 --set links[0].rtt=100ms \
     --set plan.emulate=0.2 --set plan.samples_per_s=10000
 run=$pid
 

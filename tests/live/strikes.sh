@@ -33,7 +33,7 @@ strike() { # SIGNAL NAME: its process gets it; both regions train on with a new 
 strikes_begin() {
     state=$work/$1 struck=0
     begin "run-$1" up "$SOURCE/deploy/topologies/ledger.yaml" --state "$state" --report "$work/report.json" --quiet \
-        --isolate "$1" --set job.data.samples=60000 --set job.epochs="$2" --set links[0].rtt=100ms \
+        --isolate "$1" --set job.data.samples=60000 --set job.epochs="$2" --set job.batch=100 --set links[0].rtt=100ms \
         --set plan.emulate=0.2 --set plan.samples_per_s=10000
     run=$pid
     until_true beyond 1 10
