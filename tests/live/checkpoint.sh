@@ -9,7 +9,7 @@ job:
   model: ledger
   data: {kind: counter, samples: $samples}
   epochs: $epochs
-  batch: 20
+  batch: 40
   optimizer: {name: sgd, lr: 1, schedule: constant}
   sync: {strategy: asgd-ga, every: 4}
 checkpoint: {every: 8, keep: 3, mark_every: 0} # points are made here by hand
