@@ -34,15 +34,18 @@ static const char *s_region_name(const broker_t *self, const broker_peer_t *peer
 
 /* Of a link's tcp connection. A kernel that lacks one of them, or keeps it for others, leaves the system's in
  * place. After an outage of ten seconds tcp would be silent for five more, as it doubles the time between
- * its tries. */
+ * its tries. Pings are lost several times in a row where data fills a queue on the way: their connection has
+ * little on its way, and tries again without doubling (linear timeouts, tcp(7)). */
 void broker_peer_tune(const broker_peer_t *peer, int fd)
 {
     const char *name = peer->spec->congestion;
     if (fd >= 0 && name[0] && strcmp(name, "system") != 0)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name));
-    int retry_ms = RETRY_MOST_MS;
-    if (fd >= 0)
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, &retry_ms, sizeof retry_ms);
+    int retry_ms = RETRY_MOST_MS, on = 1;
+    if (fd < 0)
+        return;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, &retry_ms, sizeof retry_ms);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, &on, sizeof on);
 }
 
 /* ---- start and stop ---------------------------------------------------------------------------------- */
