@@ -385,9 +385,12 @@ Test(synchronizer, says_whom_it_waits_for)
 Test(synchronizer, listens_to_nobody_else)
 {
     s_start(1 << 20);
-    message_t *m = s_chunk(1, 1, 0);
-    message_set_name(m->from, "shard/region1/0");
-    s_say(m);
+    for (uint64_t chunk = 0; chunk < CHUNKS; chunk++) {
+        message_t *m = s_chunk(1, 1, chunk);
+        message_set_name(m->from, "shard/region1/0");
+        s_say(m);
+    }
+    s_expect_deltas("");
     s_delta(1, 1);
     s_sent();
     s_ack_from("region0", 1, 1, 1, ERR_OK);
