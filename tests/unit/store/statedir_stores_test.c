@@ -5,34 +5,12 @@
 #include "store/kv_lmdb.h"
 #include "store/statedir_latest.h"
 #include "tests/unit/store/fixture.h"
-#include "tests/unit/store/temp.h"
+#include "tests/unit/store/state_fixture.h"
 
 #include <dirent.h>
 #include <sys/stat.h>
 
-static err_t s_err;
-static temp_t s_temp;
-static char s_dir[TEMP_PATH_MAX];
-
-static void s_setup(void)
-{
-    temp_init(&s_temp);
-    temp_path(&s_temp, "parent/state", s_dir);
-}
-
-static void s_teardown(void)
-{
-    temp_fini(&s_temp);
-}
-
 TestSuite(statedir_stores, .init = s_setup, .fini = s_teardown);
-
-static statedir_t *s_open(void)
-{
-    statedir_t *state = NULL;
-    cr_assert_eq(statedir_open(s_dir, "fashion", "d1g3st", &state, &s_err), ERR_OK, "%s", s_err.text);
-    return state;
-}
 
 /* ---- The newest store of a shard ---- */
 

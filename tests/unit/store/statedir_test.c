@@ -4,35 +4,13 @@
 #include "store/file.h"
 #include "store/kv_lmdb.h"
 #include "tests/unit/store/fixture.h"
-#include "tests/unit/store/temp.h"
+#include "tests/unit/store/state_fixture.h"
 
 #include <dirent.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-static err_t s_err;
-static temp_t s_temp;
-static char s_dir[TEMP_PATH_MAX];
-
-static void s_setup(void)
-{
-    temp_init(&s_temp);
-    temp_path(&s_temp, "parent/state", s_dir);
-}
-
-static void s_teardown(void)
-{
-    temp_fini(&s_temp);
-}
-
 TestSuite(statedir, .init = s_setup, .fini = s_teardown);
-
-static statedir_t *s_open(void)
-{
-    statedir_t *state = NULL;
-    cr_assert_eq(statedir_open(s_dir, "fashion", "d1g3st", &state, &s_err), ERR_OK, "%s", s_err.text);
-    return state;
-}
 
 static size_t s_entries(const char *path)
 {
