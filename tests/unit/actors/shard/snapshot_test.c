@@ -413,6 +413,26 @@ Test(snapshot, a_start_from_an_older_one_is_a_loss_and_counted)
     world_destroy(w);
 }
 
+/* One region, whose disk is empty though something was stored: nobody else has it, so the report must say it. */
+Test(snapshot, a_start_from_nothing_that_is_a_loss_is_counted_and_lasts)
+{
+    world_t *w = s_world(STRATEGY_ASGD_GA);
+    w->topology->checkpoint.every = 1;
+    shard_role.destroy((void **)&w->shard[0][0]);
+    shard_spec_t spec = world_spec(w, 0, 0);
+    spec.history = 4242;
+    spec.loses = true;
+    spec.lost = 7;
+    buf_t *zero = buf_new_zero(spec.elements * sizeof(float));
+    w->shard[0][0] = shard_core_new(&spec, &zero);
+    world_run(w);
+    cr_assert_eq(s_rolled_back(w, 0, 0), 7);
+    world_push(w, 0, 0, 0, s_g);
+    s_restart(w, w->last[0][0], false, 0);
+    cr_assert_eq(s_rolled_back(w, 0, 0), 7, "it is not forgotten, and not counted twice");
+    world_destroy(w);
+}
+
 #define OPTIMIZER(ID, ...) OPTIMIZER_##ID,
 static const optimizer_name_t s_optimizers[] = {
 #include "brokers/optimizers.def"
