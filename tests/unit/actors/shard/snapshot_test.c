@@ -413,7 +413,8 @@ Test(snapshot, a_start_from_an_older_one_is_a_loss_and_counted)
     world_destroy(w);
 }
 
-/* One region, whose disk is empty though something was stored: nobody else has it, so the report must say it. */
+/* One region, whose disk is empty though something was stored: nobody else has it, so the report must
+ * say it. */
 Test(snapshot, a_start_from_nothing_that_is_a_loss_is_counted_and_lasts)
 {
     world_t *w = s_world(STRATEGY_ASGD_GA);
