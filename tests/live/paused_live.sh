@@ -1,7 +1,8 @@
 # A process that is stopped (SIGSTOP) beyond its lease is replaced, and can do no harm when it wakes up.
 #
 # Under `up` the node kills the stopped process of an actor before it starts the successor. A whole node that is stopped
-# wakes up with actors that have successors elsewhere: the broker refuses them, they leave, and the node serves on.
+# wakes up with actors that have successors elsewhere: the broker refuses them and they leave, or the scheduler's word to end them
+# comes first; the node serves on.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # ---- one actor; an epoch takes ten seconds at least, so that the run is not over before the second is stopped
@@ -77,7 +78,7 @@ kill -STOP "${pids[node-b]}"
 until_true all_on_a
 kill -CONT "${pids[node-b]}"
 log=$state/log/node-eu-b.log
-until_true grep -Eq 'actor=worker/eu/[01] ev=fenced .*leaving' "$log"
+until_true grep -Eq 'actor=worker/eu/[01] ev=(fenced .*leaving|ended .*ended where it stood)' "$log"
 alive "${pids[node-b]}" || fail "the node did not go on"
 before=$(steps) || fail "no status"
 until_true beyond "$before" # its shard is there again
