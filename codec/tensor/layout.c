@@ -60,9 +60,16 @@ err_code_t layout_add(layout_t *self, const char *name, size_t rank, const size_
     tensor->rank = rank;
     tensor->offset = self->count;
     tensor->count = count;
+    tensor->decays = rank > 1;
     self->tensor_count++;
     self->count += count;
     return ERR_OK;
+}
+
+tensor_t *layout_last(layout_t *self)
+{
+    CHECK(self->tensor_count);
+    return self->tensors + self->tensor_count - 1;
 }
 
 void layout_shard(const layout_t *self, size_t shard_count, size_t index, size_t *ret_first, size_t *ret_end)
@@ -71,6 +78,16 @@ void layout_shard(const layout_t *self, size_t shard_count, size_t index, size_t
     size_t each = self->count / shard_count, rest = self->count % shard_count;
     *ret_first = each * index + (index < rest ? index : rest);
     *ret_end = *ret_first + each + (index < rest ? 1 : 0);
+}
+
+/* 0 where nothing is unusual, so that layouts without rules have the digest they had before there were any. */
+static uint64_t s_rules(const tensor_t *tensor)
+{
+    uint32_t rate;
+    memcpy(&rate, &tensor->rate, sizeof rate);
+    uint64_t unusual = tensor->decays != (tensor->rank > 1);
+    return (uint64_t)rate << 32 | unusual << 17 | (uint64_t)tensor->sparse << 16 |
+           (uint64_t)tensor->rule << 8;
 }
 
 uint64_t layout_digest(const layout_t *self)
@@ -83,7 +100,7 @@ uint64_t layout_digest(const layout_t *self)
             char name[TENSOR_NAME_MAX];
             uint64_t rank;
             uint64_t dims[TENSOR_RANK_MAX];
-        } link = {.before = digest, .rank = tensor->rank};
+        } link = {.before = digest, .rank = tensor->rank | s_rules(tensor)};
         memcpy(link.name, tensor->name, sizeof link.name);
         for (size_t d = 0; d < tensor->rank; d++)
             link.dims[d] = tensor->dims[d];

@@ -101,4 +101,16 @@ Test(layout, digest_names_tensors_and_shapes)
     cr_assert_eq(layout_add(&other, "conv2.weight", 4, (size_t[]){2, 1, 3, 3}, NULL), ERR_OK);
     cr_assert_eq(layout_add(&other, "conv1.bias", 1, (size_t[]){2}, NULL), ERR_OK);
     cr_assert_neq(layout_digest(&two), layout_digest(&other), "another name");
+    other = two;
+    layout_last(&other)->rule = TENSOR_FIXED;
+    cr_assert_neq(layout_digest(&two), layout_digest(&other), "another rule");
+    other = two;
+    layout_last(&other)->decays ^= true;
+    cr_assert_neq(layout_digest(&two), layout_digest(&other), "another decay");
+    other = two;
+    layout_last(&other)->rate = 0.1F;
+    cr_assert_neq(layout_digest(&two), layout_digest(&other), "another rate");
+    other = two;
+    layout_last(&other)->sparse = true;
+    cr_assert_neq(layout_digest(&two), layout_digest(&other), "rows");
 }
