@@ -193,12 +193,12 @@ Test(model, gradient_is_repeatable)
 
 #define WEIGHT(NAME, RANK, OFFSET, COUNT, ...)                                                               \
     {                                                                                                        \
-        .name = (NAME), .rank = (RANK), .dims = {__VA_ARGS__}, .offset = (OFFSET), .count = (COUNT),         \
+        .name = NAME, .rank = (RANK), .dims = {__VA_ARGS__}, .offset = (OFFSET), .count = (COUNT),           \
         .decays = true                                                                                       \
     }
 #define BIAS(NAME, OFFSET, COUNT)                                                                            \
     {                                                                                                        \
-        .name = (NAME), .rank = 1, .dims = {(COUNT)}, .offset = (OFFSET), .count = (COUNT)                   \
+        .name = NAME, .rank = 1, .dims = {(COUNT)}, .offset = (OFFSET), .count = (COUNT)                     \
     }
 
 Test(model, lenet_has_the_names_and_shapes_of_pytorch)
