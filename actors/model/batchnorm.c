@@ -3,6 +3,7 @@
 #include "actors/model/clones.h"
 
 #include <math.h>
+#include <string.h>
 
 #define LANES 16
 
@@ -41,18 +42,30 @@ static double s_sum_squares(size_t n, const float *x, float mean)
     return s_total(part);
 }
 
-void batchnorm_see(size_t C, size_t n, const float *x, size_t seen, moments_t *moments)
+/* Around the rounded mean, which costs n (mean - rounded)^2. */
+static moments_t s_moments(size_t n, const float *x)
 {
-    for (size_t c = 0; c < C; c++, x += n) {
-        moments_t *m = moments + c;
-        double mean = s_sum(n, x) / (double)n;
-        /* Around the rounded mean, which costs n (mean - rounded)^2. */
-        double off = mean - (double)(float)mean;
-        double squares = s_sum_squares(n, x, (float)mean) - (double)n * off * off;
-        double all = (double)(seen + n), apart = mean - (seen ? m->mean : 0);
-        m->squares = seen ? m->squares + squares + apart * apart * (double)seen * (double)n / all : squares;
-        m->mean = seen ? m->mean + apart * (double)n / all : mean;
-    }
+    double mean = s_sum(n, x) / (double)n, off = mean - (double)(float)mean;
+    return (moments_t){mean, s_sum_squares(n, x, (float)mean) - (double)n * off * off};
+}
+
+/* The moments of `seen` values and those of n more become one. */
+static void s_join(moments_t *self, size_t seen, const moments_t *more, size_t n)
+{
+    double share = (double)n / (double)(seen + n), apart = more->mean - self->mean;
+    self->squares += more->squares + apart * apart * (double)seen * share;
+    self->mean += apart * share;
+}
+
+void batchnorm_see(const batchnorm_t *self, size_t count, const float *x, moments_t *ret_moments)
+{
+    size_t n = self->plane;
+    memset(ret_moments, 0, self->C * sizeof *ret_moments);
+    for (size_t b = 0; b < count; b++)
+        for (size_t c = 0; c < self->C; c++, x += n) {
+            moments_t more = s_moments(n, x);
+            s_join(ret_moments + c, b * n, &more, n);
+        }
 }
 
 static void s_fill(const batchnorm_t *self, size_t c, double mean, double variance, float weight)
@@ -63,10 +76,11 @@ static void s_fill(const batchnorm_t *self, size_t c, double mean, double varian
     self->scale[c] = (float)((double)weight * root);
 }
 
-void batchnorm_of_batch(const batchnorm_t *self, const moments_t *moments, size_t seen, const float *weight)
+void batchnorm_of_batch(const batchnorm_t *self, size_t count, const moments_t *moments, const float *weight)
 {
+    double seen = (double)(count * self->plane);
     for (size_t c = 0; c < self->C; c++)
-        s_fill(self, c, moments[c].mean, moments[c].squares / (double)seen, weight[c]);
+        s_fill(self, c, moments[c].mean, moments[c].squares / seen, weight[c]);
 }
 
 void batchnorm_of_running(const batchnorm_t *self, const float *mean, const float *variance, const float *weight)
@@ -85,14 +99,15 @@ static inline __attribute__((always_inline)) void s_apply(size_t n, const float 
 }
 
 CLONES
-void batchnorm_apply(const batchnorm_t *self, const float *x, size_t step, float *ret_y)
+void batchnorm_apply(const batchnorm_t *self, size_t count, const float *x, float *ret_y)
 {
     size_t n = self->plane;
-    for (size_t c = 0; c < self->C; c++, x += step, ret_y += n)
-        if (self->relu)
-            s_apply(n, x, self->mean[c], self->scale[c], self->shift[c], true, ret_y);
-        else
-            s_apply(n, x, self->mean[c], self->scale[c], self->shift[c], false, ret_y);
+    for (size_t b = 0; b < count; b++)
+        for (size_t c = 0; c < self->C; c++, x += n, ret_y += n)
+            if (self->relu)
+                s_apply(n, x, self->mean[c], self->scale[c], self->shift[c], true, ret_y);
+            else
+                s_apply(n, x, self->mean[c], self->scale[c], self->shift[c], false, ret_y);
 }
 
 /* The derivative of the maximum, taken as 0 at 0. */
@@ -116,34 +131,38 @@ static double s_sum_products(size_t n, const float *x, float mean, const float *
     return s_total(part);
 }
 
-void batchnorm_sum(const batchnorm_t *self, const float *x, size_t step, float *dy, batchnorm_sums_t *add_sums)
+void batchnorm_sum(const batchnorm_t *self, size_t count, const float *x, float *dy, batchnorm_sums_t *ret_sums)
 {
     size_t n = self->plane;
-    for (size_t c = 0; c < self->C; c++, x += step, dy += n) {
-        if (self->relu)
-            s_stop(n, x, self->mean[c], self->scale[c], self->shift[c], dy);
-        add_sums[c].dy += s_sum(n, dy);
-        add_sums[c].dyx += s_sum_products(n, x, self->mean[c], dy);
-    }
+    memset(ret_sums, 0, self->C * sizeof *ret_sums);
+    for (size_t b = 0; b < count; b++)
+        for (size_t c = 0; c < self->C; c++, x += n, dy += n) {
+            if (self->relu)
+                s_stop(n, x, self->mean[c], self->scale[c], self->shift[c], dy);
+            ret_sums[c].dy += s_sum(n, dy);
+            ret_sums[c].dyx += s_sum_products(n, x, self->mean[c], dy);
+        }
 }
 
 CLONES
-static void s_backward(size_t n, const float *x, float mean, float scale, float slope, float shift, const float *dy,
-                       float *restrict dx)
+static void s_backward(size_t n, float mean, float scale, float slope, float shift, const float *dy,
+                       float *restrict x)
 {
     for (size_t i = 0; i < n; i++)
-        dx[i] = scale * (dy[i] - shift - (x[i] - mean) * slope);
+        x[i] = scale * (dy[i] - shift - (x[i] - mean) * slope);
 }
 
-void batchnorm_backward(const batchnorm_t *self, const float *x, size_t step, const float *dy,
-                        const batchnorm_sums_t *sums, size_t seen, float *ret_dx)
+void batchnorm_backward(const batchnorm_t *self, size_t count, const float *dy, const batchnorm_sums_t *sums,
+                        float *x)
 {
-    for (size_t c = 0; c < self->C; c++) {
-        double root = (double)self->root[c];
-        float slope = (float)(sums[c].dyx / (double)seen * root * root), shift = (float)(sums[c].dy / (double)seen);
-        s_backward(self->plane, x + c * step, self->mean[c], self->scale[c], slope, shift, dy + c * self->plane,
-                   ret_dx + c * step);
-    }
+    size_t n = self->plane;
+    double seen = (double)(count * n);
+    for (size_t b = 0; b < count; b++)
+        for (size_t c = 0; c < self->C; c++, dy += n, x += n) {
+            double root = (double)self->root[c];
+            float slope = (float)(sums[c].dyx / seen * root * root), shift = (float)(sums[c].dy / seen);
+            s_backward(n, self->mean[c], self->scale[c], slope, shift, dy, x);
+        }
 }
 
 void batchnorm_gradient(const batchnorm_t *self, const batchnorm_sums_t *sums, float *ret_dweight, float *ret_dbias)
@@ -154,11 +173,12 @@ void batchnorm_gradient(const batchnorm_t *self, const batchnorm_sums_t *sums, f
     }
 }
 
-void batchnorm_average(size_t C, const moments_t *moments, size_t seen, const float *running_mean,
+void batchnorm_average(const batchnorm_t *self, size_t count, const moments_t *moments, const float *running_mean,
                        const float *running_variance, float *ret_mean, float *ret_variance)
 {
+    size_t seen = count * self->plane;
     double others = seen > 1 ? (double)(seen - 1) : 1;
-    for (size_t c = 0; c < C; c++) {
+    for (size_t c = 0; c < self->C; c++) {
         ret_mean[c] = (float)((double)running_mean[c] - moments[c].mean);
         ret_variance[c] = (float)((double)running_variance[c] - moments[c].squares / others);
     }

@@ -75,7 +75,7 @@ size_t graph_conv_pool(graph_t *self, size_t from, const char *name, size_t O, s
         return 0;
     }
     layer->conv = s_conv(layer, O, K, 1, 0);
-    layer->weight_count = O * layer->C * K * K;
+    layer->weight_count = conv_weight_size(&layer->conv);
     layer->count = layer->weight_count + O;
     layer->C = O;
     layer->H = (H - K + 1) / 2;
@@ -97,11 +97,11 @@ size_t graph_conv_norm(graph_t *self, size_t from, const filter_t *filter)
     snprintf(layer->norm, sizeof layer->norm, "%s", filter->norm);
     layer->relu = filter->relu;
     layer->conv = s_conv(layer, filter->O, K, filter->stride, filter->pad);
-    layer->weight_count = filter->O * layer->C * K * K;
+    layer->weight_count = conv_weight_size(&layer->conv);
     layer->count = layer->weight_count + NORM_TENSORS * filter->O;
     layer->C = filter->O;
-    layer->H = (H - K) / filter->stride + 1;
-    layer->W = (W - K) / filter->stride + 1;
+    layer->H = conv_height(&layer->conv);
+    layer->W = conv_width(&layer->conv);
     return s_done(self, layer);
 }
 

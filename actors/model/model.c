@@ -3,6 +3,7 @@
 #include "actors/model/kernel.h"
 #include "actors/model/ledger.h"
 #include "actors/model/net.h"
+#include "actors/model/resnet.h"
 #include "actors/model/vector.h"
 
 #include <stdlib.h>
@@ -11,43 +12,69 @@
 typedef struct {
     const char *name;
     const char *data_kind;
-    size_t height, width;               /* of a picture */
-    net_layer_t layers[NET_LAYERS_MAX]; /* up to the first without a name; none: the ledger */
+    size_t channels, height, width, classes;
+    void (*describe)(graph_t *graph, size_t classes); /* NULL: the ledger */
 } row_t;
+
+static void s_softmax(graph_t *graph, size_t classes)
+{
+    graph_dense(graph, GRAPH_SAMPLES, "fc", classes, false);
+}
+
+static void s_mlp_of(graph_t *graph, size_t first, size_t second, size_t classes)
+{
+    size_t x = graph_dense(graph, GRAPH_SAMPLES, "fc1", first, true);
+    x = graph_dense(graph, x, "fc2", second, true);
+    graph_dense(graph, x, "fc3", classes, false);
+}
+
+static void s_mlp(graph_t *graph, size_t classes)
+{
+    s_mlp_of(graph, 256, 128, classes);
+}
+
+static void s_mlp_large(graph_t *graph, size_t classes)
+{
+    s_mlp_of(graph, 2048, 512, classes);
+}
+
+static void s_lenet(graph_t *graph, size_t classes)
+{
+    size_t x = graph_conv_pool(graph, GRAPH_SAMPLES, "conv1", 20, 5);
+    x = graph_conv_pool(graph, x, "conv2", 50, 5);
+    x = graph_dense(graph, x, "fc1", 500, true);
+    graph_dense(graph, x, "fc2", classes, false);
+}
+
+static void s_resnet8(graph_t *graph, size_t classes)
+{
+    resnet_describe(&RESNET8, classes, graph);
+}
+
+static void s_resnet20(graph_t *graph, size_t classes)
+{
+    resnet_describe(&RESNET20, classes, graph);
+}
+
+static void s_resnet18(graph_t *graph, size_t classes)
+{
+    resnet_describe(&RESNET18, classes, graph);
+}
 
 /* One row per model. The names of the layers are those of the same model in PyTorch. */
 static const row_t ROWS[] = {
-    {"softmax", "idx", 28, 28, {{.name = "fc", .kind = NET_DENSE, .dense = {.I = 784, .O = 10}}}},
-    {"mlp",
-     "idx",
-     28,
-     28,
-     {{.name = "fc1", .kind = NET_DENSE, .dense = {.I = 784, .O = 256, .relu = true}},
-      {.name = "fc2", .kind = NET_DENSE, .dense = {.I = 256, .O = 128, .relu = true}},
-      {.name = "fc3", .kind = NET_DENSE, .dense = {.I = 128, .O = 10}}}},
-    {"mlp-large",
-     "idx",
-     28,
-     28,
-     {{.name = "fc1", .kind = NET_DENSE, .dense = {.I = 784, .O = 2048, .relu = true}},
-      {.name = "fc2", .kind = NET_DENSE, .dense = {.I = 2048, .O = 512, .relu = true}},
-      {.name = "fc3", .kind = NET_DENSE, .dense = {.I = 512, .O = 10}}}},
-    {"lenet",
-     "idx",
-     28,
-     28,
-     {{.name = "conv1", .kind = NET_CONV, .conv = {.I = 1, .H = 28, .W = 28, .O = 20, .K = 5}},
-      {.name = "conv2", .kind = NET_CONV, .conv = {.I = 20, .H = 12, .W = 12, .O = 50, .K = 5}},
-      {.name = "fc1", .kind = NET_DENSE, .dense = {.I = 800, .O = 500, .relu = true}},
-      {.name = "fc2", .kind = NET_DENSE, .dense = {.I = 500, .O = 10}}}},
-    {"ledger", "counter", 1, 1, {{.name = NULL}}},
+    {"softmax", "idx", 1, 28, 28, 10, s_softmax},   {"mlp", "idx", 1, 28, 28, 10, s_mlp},
+    {"mlp-large", "idx", 1, 28, 28, 10, s_mlp_large}, {"lenet", "idx", 1, 28, 28, 10, s_lenet},
+    {"resnet8", "idx", 1, 28, 28, 10, s_resnet8},   {"resnet20", "idx", 1, 28, 28, 10, s_resnet20},
+    {"resnet18", "idx", 1, 28, 28, 10, s_resnet18}, {"ledger", "counter", 1, 1, 1, LEDGER_COUNTERS, NULL},
 };
 #define ROW_COUNT (sizeof ROWS / sizeof *ROWS)
-#define NAMES "softmax, mlp, mlp-large, lenet, ledger"
+#define NAMES "softmax, mlp, mlp-large, lenet, resnet8, resnet20, resnet18, ledger"
 
 struct model {
     const row_t *row;
     size_t batch_max;
+    graph_t graph;
     layout_t layout;
     net_t *net; /* NULL: the ledger */
 };
@@ -60,12 +87,12 @@ static const row_t *s_row(const char *name)
     return NULL;
 }
 
-static size_t s_layer_count(const row_t *row)
+static err_code_t s_describe(const row_t *row, graph_t *ret_graph, err_t *err)
 {
-    size_t count = 0;
-    while (count < NET_LAYERS_MAX && row->layers[count].name)
-        count++;
-    return count;
+    graph_init(ret_graph, row->channels, row->height, row->width);
+    if (row->describe)
+        row->describe(ret_graph, row->classes);
+    return graph_check(ret_graph, err);
 }
 
 bool model_known(const char *name)
@@ -94,15 +121,17 @@ err_code_t model_layout_of(const char *name, layout_t *ret_layout, err_t *err)
     const row_t *row = s_row(name);
     if (!row)
         return s_unknown(name, err);
+    graph_t graph;
     memset(ret_layout, 0, sizeof *ret_layout);
-    if (s_layer_count(row))
-        return net_layout(row->layers, s_layer_count(row), ret_layout, err);
+    err_code_t code = s_describe(row, &graph, err);
+    if (code || row->describe)
+        return code ? code : graph_layout(&graph, ret_layout, err);
     return layout_add(ret_layout, "counters", 1, (size_t[]){LEDGER_COUNTERS}, err);
 }
 
 static err_code_t s_check_labels(const row_t *row, const dataset_facts_t *data, err_t *err)
 {
-    size_t classes = net_output_size(row->layers, s_layer_count(row));
+    size_t classes = row->classes;
     if (data->label_most < classes)
         return ERR_OK;
     bool from_one = data->label_least > 0 && data->label_most - data->label_least < classes;
@@ -124,7 +153,7 @@ err_code_t model_accepts(const char *name, const dataset_facts_t *data, err_t *e
         return err_set(err, ERR_CONFIG,
                        "pictures are %zu x %zu, and model %s takes %zu x %zu; use such pictures",
                        data->height, data->width, name, row->height, row->width);
-    return s_layer_count(row) ? s_check_labels(row, data, err) : ERR_OK;
+    return row->describe ? s_check_labels(row, data, err) : ERR_OK;
 }
 
 err_code_t model_new(const char *name, size_t batch_max, model_t **ret_self, err_t *err)
@@ -142,8 +171,10 @@ err_code_t model_new(const char *name, size_t batch_max, model_t **ret_self, err
     self->row = row;
     self->batch_max = batch_max;
     err_code_t code = model_layout_of(name, &self->layout, err);
-    if (!code && s_layer_count(row))
-        code = net_new(row->layers, s_layer_count(row), batch_max, &self->net, err);
+    if (!code)
+        code = s_describe(row, &self->graph, err);
+    if (!code && row->describe)
+        code = net_new(&self->graph, batch_max, &self->net, err);
     if (code) {
         model_destroy(&self);
         return err_prefix(err, code, "model %s", name);
@@ -169,18 +200,18 @@ const layout_t *model_layout(const model_t *self)
 
 size_t model_sample_size(const model_t *self)
 {
-    return self->row->height * self->row->width;
+    return self->row->channels * self->row->height * self->row->width;
 }
 
 size_t model_class_count(const model_t *self)
 {
-    return self->net ? net_output_size(self->row->layers, s_layer_count(self->row)) : LEDGER_COUNTERS;
+    return self->row->classes;
 }
 
 void model_init(const model_t *self, uint64_t seed, float *ret_w)
 {
     memset(ret_w, 0, self->layout.count * sizeof *ret_w);
-    net_init(self->row->layers, s_layer_count(self->row), seed, ret_w);
+    graph_first_values(&self->graph, seed, ret_w);
 }
 
 void model_gradient(model_t *self, const float *w, const float *x, const uint32_t *labels, size_t count,
@@ -209,7 +240,6 @@ void model_join(const model_t *self, size_t done, size_t count, const float *par
 void model_evaluate(model_t *self, const float *w, const float *x, const uint32_t *labels, size_t count,
                     double *add_loss, uint64_t *add_correct)
 {
-    CHECK(count <= self->batch_max);
     if (self->net)
         net_evaluate(self->net, w, x, labels, count, add_loss, add_correct);
 }

@@ -27,6 +27,8 @@ void net_destroy(net_t **self_p)
     net_t *self = *self_p;
     if (!self)
         return;
+    for (size_t l = 0; l < self->graph->layer_count; l++)
+        conv_layer_destroy(&self->convs[l]);
     free(self->block);
     free(self);
     *self_p = NULL;

@@ -19,8 +19,8 @@ void net_add_forward(net_t *self, const pass_t *pass, size_t l)
     const layer_t *layer = self->graph->layers + l;
     size_t size = layer->C * layer->H * layer->W;
     for (size_t n = 0; n < pass->count; n++) {
-        const float *a = net_view(self, pass, layer->from, n, 1, self->views[0]);
-        const float *b = net_view(self, pass, layer->shortcut, n, 1, self->views[1]);
+        const float *a = net_view(self, pass, layer->from, n, 1, self->images[0]);
+        const float *b = net_view(self, pass, layer->shortcut, n, 1, self->images[1]);
         s_add_relu(size, a, b, pass->places[l].y + n * size);
     }
 }
@@ -58,7 +58,7 @@ void net_mean_forward(net_t *self, const pass_t *pass, size_t l)
     const layer_t *layer = self->graph->layers + l;
     size_t plane = s_plane_from(self, l);
     for (size_t n = 0; n < pass->count; n++) {
-        const float *x = net_view(self, pass, layer->from, n, 1, self->views[0]);
+        const float *x = net_view(self, pass, layer->from, n, 1, self->images[0]);
         for (size_t c = 0; c < layer->C; c++)
             pass->places[l].y[n * layer->C + c] = s_mean(plane, x + c * plane);
     }

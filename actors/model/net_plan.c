@@ -10,7 +10,7 @@
 #define SLICE_MAX 256                    /* more images at once are no faster */
 #define EVALUATION_BYTES ((size_t)4 << 20) /* may take this much where a gradient takes less */
 
-enum { ITEM_Y, ITEM_CHOICE, ITEM_DY, ITEMS };
+enum { ITEM_Y, ITEM_CHOICE, ITEM_VIEW, ITEM_AGAIN, ITEM_DY, ITEM_DX, ITEMS };
 
 static size_t s_larger(size_t a, size_t b)
 {
@@ -67,36 +67,65 @@ static void s_find_owners(const graph_t *graph, size_t *ret_owners)
             ret_owners[graph->layers[l].from] = ret_owners[graph->layers[l].shortcut] = ret_owners[l];
 }
 
+static bool s_reads_what_is_not_kept(const graph_t *graph, const layer_t *layer)
+{
+    return layer->kind == LAYER_CONV_NORM && layer->from != GRAPH_SAMPLES &&
+           graph->layers[layer->from].kind == LAYER_CONV_NORM;
+}
+
 static void s_list_kept(const net_t *self, size_t batch, bool training, arena_item_t (*items)[ITEMS])
 {
     size_t L = self->graph->layer_count;
     for (size_t l = 0; l < L; l++) {
         const layer_t *layer = self->graph->layers + l;
-        size_t values = batch * s_size(layer), dies = training ? 2 * L - l : self->last_reader[l];
-        items[l][ITEM_Y] = (arena_item_t){.size_bytes = values * sizeof(float), .born = l, .dies = dies};
-        items[l][ITEM_CHOICE] = items[l][ITEM_Y];
-        if (layer->kind != LAYER_CONV_POOL)
-            items[l][ITEM_CHOICE].size_bytes = 0;
-        items[l][ITEM_DY] = (arena_item_t){0};
+        size_t bytes = batch * s_size(layer) * sizeof(float), dies = training ? 2 * L - l : self->last_reader[l];
+        bool view = s_reads_what_is_not_kept(self->graph, layer);
+        size_t view_bytes = view ? batch * s_size(self->graph->layers + layer->from) * sizeof(float) : 0;
+        items[l][ITEM_Y] = (arena_item_t){.size_bytes = bytes, .born = l, .dies = dies};
+        items[l][ITEM_CHOICE] = layer->kind == LAYER_CONV_POOL ? items[l][ITEM_Y] : (arena_item_t){0};
+        items[l][ITEM_VIEW] = (arena_item_t){.size_bytes = view_bytes, .born = l, .dies = l};
     }
 }
 
+/* Of what only a pass backwards has. */
 static void s_list_gradients(const net_t *self, size_t batch, const size_t *owners, arena_item_t (*items)[ITEMS])
 {
-    size_t L = self->graph->layer_count;
+    const graph_t *graph = self->graph;
+    size_t L = graph->layer_count;
     for (size_t l = L; l-- > 0;) {
-        arena_item_t *item = &items[owners[l]][ITEM_DY];
+        const layer_t *layer = graph->layers + l;
+        arena_item_t *dy = &items[owners[l]][ITEM_DY], now = {.born = 2 * L - l, .dies = 2 * L - l};
         if (owners[l] == l)
-            *item = (arena_item_t){.size_bytes = batch * s_size(self->graph->layers + l) * sizeof(float),
-                                   .born = 2 * L - self->last_reader[l]};
-        item->dies = 2 * L - l;
+            *dy = (arena_item_t){.size_bytes = batch * s_size(layer) * sizeof(float),
+                                 .born = 2 * L - self->last_reader[l]};
+        dy->dies = now.dies;
+        items[l][ITEM_AGAIN] = items[l][ITEM_DX] = now;
+        items[l][ITEM_AGAIN].size_bytes = items[l][ITEM_VIEW].size_bytes;
+        if (s_is_conv(layer) && layer->from != GRAPH_SAMPLES && self->last_reader[layer->from] != l)
+            items[l][ITEM_DX].size_bytes = batch * s_size(graph->layers + layer->from) * sizeof(float);
     }
+}
+
+/* Where an item is, or NULL when it has no place. */
+static void *s_at(char *base, const arena_item_t *item)
+{
+    return item->size_bytes ? base + item->offset : NULL;
+}
+
+static place_t s_place_of(char *base, const arena_item_t *items, const arena_item_t *dy)
+{
+    return (place_t){.y = s_at(base, items + ITEM_Y),
+                     .choice = s_at(base, items + ITEM_CHOICE),
+                     .view = s_at(base, items + ITEM_VIEW),
+                     .again = s_at(base, items + ITEM_AGAIN),
+                     .dy = s_at(base, dy),
+                     .dx = s_at(base, items + ITEM_DX)};
 }
 
 /* The bytes of a pass over `batch` images; with a base says where they are. */
 static size_t s_place_pass(const net_t *self, size_t batch, bool training, char *base, place_t *ret_places)
 {
-    arena_item_t items[GRAPH_LAYERS_MAX][ITEMS];
+    arena_item_t items[GRAPH_LAYERS_MAX][ITEMS] = {{{0}}};
     size_t owners[GRAPH_LAYERS_MAX], L = self->graph->layer_count;
     s_find_owners(self->graph, owners);
     s_list_kept(self, batch, training, items);
@@ -104,32 +133,35 @@ static size_t s_place_pass(const net_t *self, size_t batch, bool training, char 
         s_list_gradients(self, batch, owners, items);
     size_t size = arena_place(items[0], L * ITEMS);
     for (size_t l = 0; base && l < L; l++)
-        ret_places[l] = (place_t){.y = (float *)(base + items[l][ITEM_Y].offset),
-                                  .choice = (int32_t *)(base + items[l][ITEM_CHOICE].offset),
-                                  .dy = (float *)(base + items[owners[l]][ITEM_DY].offset)};
+        ret_places[l] = s_place_of(base, items[l], &items[owners[l]][ITEM_DY]);
     return size;
 }
 
 /* ---- what every layer uses in its turn ---- */
 
 typedef struct {
-    size_t patches, group_y, group_x, image, C;
+    size_t patches, group_y, image, C, scratch_bytes;
 } widest_t;
 
-static widest_t s_widest(const graph_t *graph)
+static void s_widen_to_group(const conv_t *conv, widest_t *most)
+{
+    size_t group = conv_group(conv);
+    most->patches = s_larger(most->patches, conv_patch_size(conv, group));
+    most->group_y = s_larger(most->group_y, conv_output_size(conv, group));
+}
+
+static widest_t s_widest(const net_t *self)
 {
     widest_t most = {0};
-    for (size_t l = 0; l < graph->layer_count; l++) {
-        const layer_t *layer = graph->layers + l;
-        const conv_t *conv = &layer->conv;
+    for (size_t l = 0; l < self->graph->layer_count; l++) {
+        const layer_t *layer = self->graph->layers + l;
+        if (layer->kind == LAYER_CONV_POOL)
+            s_widen_to_group(&layer->conv, &most);
+        if (layer->kind != LAYER_CONV_NORM)
+            continue;
         most.image = s_larger(most.image, s_size(layer));
         most.C = s_larger(most.C, layer->C);
-        if (!s_is_conv(layer))
-            continue;
-        size_t group = conv_group(conv);
-        most.patches = s_larger(most.patches, conv_patch_size(conv, group));
-        most.group_y = s_larger(most.group_y, conv_output_size(conv, group));
-        most.group_x = s_larger(most.group_x, group * conv->I * conv->H * conv->W);
+        most.scratch_bytes = s_larger(most.scratch_bytes, conv_layer_scratch(self->convs[l]));
     }
     return most;
 }
@@ -157,13 +189,13 @@ static void s_place_norms(net_t *self, char *block, size_t *offset)
 /* Returns the bytes; called twice, first to measure. */
 static size_t s_place_shared(net_t *self, char *block)
 {
-    widest_t most = s_widest(self->graph);
+    widest_t most = s_widest(self);
     size_t offset = 0;
+    self->scratch = s_carve(block, &offset, most.scratch_bytes, 1);
     self->patches = s_carve(block, &offset, most.patches, sizeof(float));
     self->group_y = s_carve(block, &offset, most.group_y, sizeof(float));
-    self->views[0] = s_carve(block, &offset, s_larger(most.group_x, most.image), sizeof(float));
-    self->views[1] = s_carve(block, &offset, most.image, sizeof(float));
-    self->group_dx = s_carve(block, &offset, most.group_x, sizeof(float));
+    self->images[0] = s_carve(block, &offset, most.image, sizeof(float));
+    self->images[1] = s_carve(block, &offset, most.image, sizeof(float));
     self->sums = s_carve(block, &offset, most.C, sizeof *self->sums);
     s_place_norms(self, block, &offset);
     return offset;
@@ -180,11 +212,25 @@ static size_t s_slice(const net_t *self, size_t most_bytes)
     return slice;
 }
 
+static err_code_t s_make_convs(net_t *self, err_t *err)
+{
+    err_code_t code = ERR_OK;
+    size_t most = s_larger(self->batch_max, self->slice);
+    for (size_t l = 0; !code && l < self->graph->layer_count; l++)
+        if (self->graph->layers[l].kind == LAYER_CONV_NORM)
+            code = conv_layer_new(&self->graph->layers[l].conv, most, &self->convs[l], err);
+    return code;
+}
+
 err_code_t net_plan(net_t *self, err_t *err)
 {
     s_find_readers(self);
-    size_t shared = s_place_shared(self, NULL), training = s_place_pass(self, self->batch_max, true, NULL, NULL);
+    size_t training = s_place_pass(self, self->batch_max, true, NULL, NULL);
     self->slice = s_slice(self, s_larger(training, EVALUATION_BYTES));
+    err_code_t code = s_make_convs(self, err);
+    if (code)
+        return code;
+    size_t shared = s_place_shared(self, NULL);
     size_t size = shared + s_larger(training, s_place_pass(self, self->slice, false, NULL, NULL));
     self->block = aligned_alloc(ARENA_ALIGN, size);
     if (!self->block)
