@@ -191,13 +191,23 @@ Test(model, gradient_is_repeatable)
     model_destroy(&second);
 }
 
+#define WEIGHT(NAME, RANK, OFFSET, COUNT, ...)                                                               \
+    {                                                                                                        \
+        .name = NAME, .rank = (RANK), .dims = {__VA_ARGS__}, .offset = (OFFSET), .count = (COUNT),           \
+        .decays = true                                                                                       \
+    }
+#define BIAS(NAME, OFFSET, COUNT)                                                                            \
+    {                                                                                                        \
+        .name = NAME, .rank = 1, .dims = {(COUNT)}, .offset = (OFFSET), .count = (COUNT)                     \
+    }
+
 Test(model, lenet_has_the_names_and_shapes_of_pytorch)
 {
     static const tensor_t EXPECTED[] = {
-        {"conv1.weight", 4, {20, 1, 5, 5}, 0, 500},      {"conv1.bias", 1, {20}, 500, 20},
-        {"conv2.weight", 4, {50, 20, 5, 5}, 520, 25000}, {"conv2.bias", 1, {50}, 25520, 50},
-        {"fc1.weight", 2, {500, 800}, 25570, 400000},    {"fc1.bias", 1, {500}, 425570, 500},
-        {"fc2.weight", 2, {10, 500}, 426070, 5000},      {"fc2.bias", 1, {10}, 431070, 10}};
+        WEIGHT("conv1.weight", 4, 0, 500, 20, 1, 5, 5),      BIAS("conv1.bias", 500, 20),
+        WEIGHT("conv2.weight", 4, 520, 25000, 50, 20, 5, 5), BIAS("conv2.bias", 25520, 50),
+        WEIGHT("fc1.weight", 2, 25570, 400000, 500, 800),    BIAS("fc1.bias", 425570, 500),
+        WEIGHT("fc2.weight", 2, 426070, 5000, 10, 500),      BIAS("fc2.bias", 431070, 10)};
     layout_t *layout = test_alloc(1, sizeof *layout);
     cr_assert_eq(model_layout_of("lenet", layout, NULL), ERR_OK);
     cr_assert_eq(layout->tensor_count, sizeof EXPECTED / sizeof *EXPECTED);
