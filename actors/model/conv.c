@@ -13,8 +13,8 @@
 
 bool conv_is_valid(const conv_t *self)
 {
-    return self->I && self->H && self->W && self->O && self->K && self->stride &&
-           self->K <= self->H + 2 * self->pad && self->K <= self->W + 2 * self->pad;
+    size_t side = (self->H < self->W ? self->H : self->W) + 2 * self->pad;
+    return self->I * self->H * self->W * self->O * self->K * self->stride > 0 && self->K <= side;
 }
 
 size_t conv_height(const conv_t *self)
@@ -48,11 +48,6 @@ size_t conv_output_size(const conv_t *self, size_t count)
     return self->O * count * s_pixels(self);
 }
 
-size_t conv_weight_size(const conv_t *self)
-{
-    return self->O * self->I * self->K * self->K;
-}
-
 /* ---- patches ---- */
 
 /* Positions of the output, first .. end - 1 of `all`, that see the image and not the zeros around it. */
@@ -70,10 +65,10 @@ static range_t s_inside(size_t offset, size_t size, size_t all, const conv_t *se
     return (range_t){first < end ? first : end, end};
 }
 
-/* Kernel position (j, k) over one image's channel, for the rows of a block; `at` walks over both. */
+/* Kernel position (j, k) over one image's channel. */
 typedef struct {
     const conv_t *conv;
-    size_t row, rows;
+    size_t P, Q;
     size_t j, k;
 } view_t;
 
@@ -120,96 +115,77 @@ INLINE size_t s_offset(const view_t *view, size_t p, size_t first)
 INLINE void s_copy_view(const view_t *view, const float *x, float *restrict to)
 {
     const conv_t *c = view->conv;
-    size_t Q = conv_width(c);
-    range_t rows = s_inside(view->j, c->H, conv_height(c), c), inside = s_inside(view->k, c->W, Q, c);
-    for (size_t p = view->row; p < view->row + view->rows; p++, to += Q) {
-        if (p < rows.first || p >= rows.end) {
-            memset(to, 0, Q * sizeof *to);
-            continue;
-        }
+    range_t rows = s_inside(view->j, c->H, view->P, c), inside = s_inside(view->k, c->W, view->Q, c);
+    memset(to, 0, rows.first * view->Q * sizeof *to);
+    to += rows.first * view->Q;
+    for (size_t p = rows.first; p < rows.end; p++, to += view->Q) {
         const float *from = x + s_offset(view, p, inside.first);
 #define COPY(stride, range, width) s_copy_row(stride, range, width, from, to)
-        FOR_ROW(c->stride, inside, Q, COPY);
+        FOR_ROW(c->stride, inside, view->Q, COPY);
 #undef COPY
     }
+    memset(to, 0, (view->P - rows.end) * view->Q * sizeof *to);
 }
 
 INLINE void s_add_view(const view_t *view, const float *from, float *restrict x)
 {
     const conv_t *c = view->conv;
-    size_t Q = conv_width(c);
-    range_t rows = s_inside(view->j, c->H, conv_height(c), c), inside = s_inside(view->k, c->W, Q, c);
-    for (size_t p = view->row; p < view->row + view->rows; p++, from += Q) {
-        if (p < rows.first || p >= rows.end)
-            continue;
+    range_t rows = s_inside(view->j, c->H, view->P, c), inside = s_inside(view->k, c->W, view->Q, c);
+    from += rows.first * view->Q;
+    for (size_t p = rows.first; p < rows.end; p++, from += view->Q) {
         float *to = x + s_offset(view, p, inside.first);
 #define ADD(stride, range, width) s_add_row(stride, range, from, to)
-        FOR_ROW(c->stride, inside, Q, ADD);
+        FOR_ROW(c->stride, inside, view->Q, ADD);
 #undef ADD
     }
 }
 
-/* x (count, I, H, W) -> patches (I K K, count rows Q) */
+/* Rows of the patch matrix: for each the images side by side, seen through one kernel position. */
 CLONES
-static void s_gather(const conv_t *self, const conv_block_t *block, const float *x, float *ret_patches)
+static void s_gather(const conv_t *self, size_t count, const float *x, float *row)
 {
-    size_t plane = self->H * self->W, size = block->rows * conv_width(self);
-    view_t view = {.conv = self, .row = block->row, .rows = block->rows};
+    size_t plane = self->H * self->W, size = s_pixels(self);
+    view_t view = {.conv = self, .P = conv_height(self), .Q = conv_width(self)};
     for (size_t i = 0; i < self->I; i++)
         for (view.j = 0; view.j < self->K; view.j++)
             for (view.k = 0; view.k < self->K; view.k++)
-                for (size_t n = 0; n < block->count; n++, ret_patches += size)
-                    s_copy_view(&view, x + (n * self->I + i) * plane, ret_patches);
+                for (size_t n = 0; n < count; n++, row += size)
+                    s_copy_view(&view, x + (n * self->I + i) * plane, row);
 }
 
-/* The transpose: adds every patch back to where it was taken from. */
+/* The transpose of s_gather: adds every patch back to where it was taken from. */
 CLONES
-static void s_scatter(const conv_t *self, const conv_block_t *block, const float *patches, float *add_x)
+static void s_scatter(const conv_t *self, size_t count, const float *row, float *ret_x)
 {
-    size_t plane = self->H * self->W, size = block->rows * conv_width(self);
-    view_t view = {.conv = self, .row = block->row, .rows = block->rows};
+    size_t plane = self->H * self->W, size = s_pixels(self);
+    view_t view = {.conv = self, .P = conv_height(self), .Q = conv_width(self)};
+    memset(ret_x, 0, count * self->I * plane * sizeof *ret_x);
     for (size_t i = 0; i < self->I; i++)
         for (view.j = 0; view.j < self->K; view.j++)
             for (view.k = 0; view.k < self->K; view.k++)
-                for (size_t n = 0; n < block->count; n++, patches += size)
-                    s_add_view(&view, patches, add_x + (n * self->I + i) * plane);
+                for (size_t n = 0; n < count; n++, row += size)
+                    s_add_view(&view, row, ret_x + (n * self->I + i) * plane);
 }
 
 /* ---- products ---- */
 
-void conv_forward_block(const conv_t *self, const conv_block_t *block, const float *x, const float *w,
-                        float *patches, float *ret_y)
-{
-    size_t IKK = self->I * self->K * self->K, pixels = block->count * block->rows * conv_width(self);
-    s_gather(self, block, x, patches);
-    blas_product(BLAS_PLAIN, BLAS_PLAIN, self->O, pixels, IKK, w, patches, 0.0f, ret_y);
-}
-
-void conv_backward_block(const conv_t *self, const conv_block_t *block, const float *x, const float *w,
-                         const float *dy, float *patches, float *add_dw, float *add_dx)
-{
-    size_t IKK = self->I * self->K * self->K, pixels = block->count * block->rows * conv_width(self);
-    s_gather(self, block, x, patches);
-    blas_product(BLAS_PLAIN, BLAS_TRANSPOSED, self->O, IKK, pixels, dy, patches, 1.0f, add_dw);
-    if (!add_dx)
-        return;
-    /* The patches are not needed any more: their gradient takes their place. */
-    blas_product(BLAS_TRANSPOSED, BLAS_PLAIN, IKK, pixels, self->O, w, dy, 0.0f, patches);
-    s_scatter(self, block, patches, add_dx);
-}
-
 void conv_forward(const conv_t *self, size_t count, const float *x, const float *w, float *patches,
                   float *ret_y)
 {
-    conv_block_t all = {.count = count, .rows = conv_height(self)};
-    conv_forward_block(self, &all, x, w, patches, ret_y);
+    size_t IKK = self->I * self->K * self->K, pixels = count * s_pixels(self);
+    s_gather(self, count, x, patches);
+    blas_product(BLAS_PLAIN, BLAS_PLAIN, self->O, pixels, IKK, w, patches, 0.0f, ret_y);
 }
 
 void conv_backward(const conv_t *self, size_t count, const float *x, const float *w, const float *dy,
                    float *patches, float *add_dw, float *ret_dx)
 {
-    conv_block_t all = {.count = count, .rows = conv_height(self)};
-    if (ret_dx)
-        memset(ret_dx, 0, count * self->I * self->H * self->W * sizeof *ret_dx);
-    conv_backward_block(self, &all, x, w, dy, patches, add_dw, ret_dx);
+    size_t IKK = self->I * self->K * self->K, pixels = count * s_pixels(self);
+    s_gather(self, count, x, patches);
+    blas_product(BLAS_PLAIN, BLAS_TRANSPOSED, self->O, IKK, pixels, dy, patches, 1.0f, add_dw);
+    if (!ret_dx)
+        return;
+    /* The patches are not needed any more: their gradient takes their place. */
+    blas_product(BLAS_TRANSPOSED, BLAS_PLAIN, IKK, pixels, self->O, w, dy, 0.0f, patches);
+    s_scatter(self, count, patches, ret_dx);
 }

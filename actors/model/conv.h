@@ -4,7 +4,6 @@
  * Why      as one matrix product: weights (O, IKK) times the patches of the images side by side.
  * Legend   I, O channels in and out; H, W height and width in; K kernel side; S stride; Z zeros around the
  *          image; P, Q = (H+2Z-K)/S+1, (W+2Z-K)/S+1 height and width out.
- * Not      whole batches: conv_layer.
  * Threads  any; the scratch belongs to one call.
  */
 #ifndef ACTORS_MODEL_CONV_H
@@ -33,8 +32,6 @@ size_t conv_group(const conv_t *self);
 size_t conv_patch_size(const conv_t *self, size_t count);
 /* Floats of the output for `count` images. */
 size_t conv_output_size(const conv_t *self, size_t count);
-/* Floats of the weights. */
-size_t conv_weight_size(const conv_t *self);
 
 /* y[o,n,p,q] = sum over i,j,k of w[o,i,j,k] x[n,i,Sp+j-Z,Sq+k-Z], where x is zero outside the image
  *   in   x (count, I, H, W), w (O, I, K, K)
@@ -47,19 +44,5 @@ void conv_forward(const conv_t *self, size_t count, const float *x, const float 
  *   in   x (count, I, H, W), w (O, I, K, K), dy (O, count, P, Q); patches is scratch as above */
 void conv_backward(const conv_t *self, size_t count, const float *x, const float *w, const float *dy,
                    float *patches, float *add_dw, float *ret_dx);
-
-/* ---- the same of some rows alone, for images too large for one product ---- */
-
-typedef struct {
-    size_t count;     /* images side by side */
-    size_t row, rows; /* of the output: row .. row + rows - 1 of P */
-} conv_block_t;
-
-/* As conv_forward, y (O, count, rows, Q). */
-void conv_forward_block(const conv_t *self, const conv_block_t *block, const float *x, const float *w,
-                        float *patches, float *ret_y);
-/* As conv_backward, dy (O, count, rows, Q), but adds to dx: blocks of one image overlap there. */
-void conv_backward_block(const conv_t *self, const conv_block_t *block, const float *x, const float *w,
-                         const float *dy, float *patches, float *add_dw, float *add_dx);
 
 #endif

@@ -105,12 +105,6 @@ const char *model_names(void)
     return NAMES;
 }
 
-const char *model_data_kind(const char *name)
-{
-    const row_t *row = s_row(name);
-    return row ? row->data_kind : NULL;
-}
-
 static err_code_t s_unknown(const char *name, err_t *err)
 {
     return err_set(err, ERR_NOT_FOUND, "no model is called '%s'; write one of %s", name ? name : "", NAMES);
@@ -145,7 +139,7 @@ err_code_t model_accepts(const char *name, const dataset_facts_t *data, err_t *e
     const row_t *row = s_row(name);
     if (!row)
         return s_unknown(name, err);
-    if (strcmp(row->data_kind, data->kind))
+    if (data->form != data_kind_find(row->data_kind)->form)
         return err_set(err, ERR_CONFIG,
                        "data are of kind %s, and model %s takes %s; change job.data.kind, or job.model",
                        data->kind, name, row->data_kind);
