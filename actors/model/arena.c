@@ -16,8 +16,8 @@ static bool s_collide(const arena_item_t *a, size_t offset, const arena_item_t *
            b->offset < offset + s_rounded(a->size_bytes);
 }
 
-/* The lowest offset that is free for the item. Every place that begins before the end of one in the way collides
- * with it too, so going on from there misses none. */
+/* The lowest offset that is free for the item. Every place that begins before the end of one in the way
+ * collides with it too, so going on from there misses none. */
 static size_t s_lowest(const arena_item_t *items, size_t count, const arena_item_t *item)
 {
     size_t offset = 0;

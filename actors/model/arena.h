@@ -12,9 +12,9 @@
 #define ARENA_ALIGN 64
 
 typedef struct {
-    size_t size_bytes;  /* 0: needs no place */
-    size_t born, dies;  /* the first and the last step at which it is needed */
-    size_t offset;      /* out */
+    size_t size_bytes; /* 0: needs no place */
+    size_t born, dies; /* the first and the last step at which it is needed */
+    size_t offset;     /* out */
 } arena_item_t;
 
 /* Fills in offsets, multiples of ARENA_ALIGN; returns the bytes of the block. */

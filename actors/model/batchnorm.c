@@ -83,7 +83,8 @@ void batchnorm_of_batch(const batchnorm_t *self, size_t count, const moments_t *
         s_fill(self, c, moments[c].mean, moments[c].squares / seen, weight[c]);
 }
 
-void batchnorm_of_running(const batchnorm_t *self, const float *mean, const float *variance, const float *weight)
+void batchnorm_of_running(const batchnorm_t *self, const float *mean, const float *variance,
+                          const float *weight)
 {
     for (size_t c = 0; c < self->C; c++)
         s_fill(self, c, (double)mean[c], variance[c] < 0.0f ? 0.0 : (double)variance[c], weight[c]);
@@ -131,7 +132,8 @@ static double s_sum_products(size_t n, const float *x, float mean, const float *
     return s_total(part);
 }
 
-void batchnorm_sum(const batchnorm_t *self, size_t count, const float *x, float *dy, batchnorm_sums_t *ret_sums)
+void batchnorm_sum(const batchnorm_t *self, size_t count, const float *x, float *dy,
+                   batchnorm_sums_t *ret_sums)
 {
     size_t n = self->plane;
     memset(ret_sums, 0, self->C * sizeof *ret_sums);
@@ -165,7 +167,8 @@ void batchnorm_backward(const batchnorm_t *self, size_t count, const float *dy, 
         }
 }
 
-void batchnorm_gradient(const batchnorm_t *self, const batchnorm_sums_t *sums, float *ret_dweight, float *ret_dbias)
+void batchnorm_gradient(const batchnorm_t *self, const batchnorm_sums_t *sums, float *ret_dweight,
+                        float *ret_dbias)
 {
     for (size_t c = 0; c < self->C; c++) {
         ret_dweight[c] = (float)(sums[c].dyx * (double)self->root[c]);
@@ -173,8 +176,9 @@ void batchnorm_gradient(const batchnorm_t *self, const batchnorm_sums_t *sums, f
     }
 }
 
-void batchnorm_average(const batchnorm_t *self, size_t count, const moments_t *moments, const float *running_mean,
-                       const float *running_variance, float *ret_mean, float *ret_variance)
+void batchnorm_average(const batchnorm_t *self, size_t count, const moments_t *moments,
+                       const float *running_mean, const float *running_variance, float *ret_mean,
+                       float *ret_variance)
 {
     size_t seen = count * self->plane;
     double others = seen > 1 ? (double)(seen - 1) : 1;

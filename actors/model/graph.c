@@ -59,7 +59,8 @@ static size_t s_done(graph_t *self, const layer_t *layer)
 
 static conv_t s_conv(const layer_t *layer, size_t O, size_t K, size_t stride, size_t pad)
 {
-    return (conv_t){.I = layer->C, .H = layer->H, .W = layer->W, .O = O, .K = K, .stride = stride, .pad = pad};
+    return (conv_t){
+        .I = layer->C, .H = layer->H, .W = layer->W, .O = O, .K = K, .stride = stride, .pad = pad};
 }
 
 size_t graph_conv_pool(graph_t *self, size_t from, const char *name, size_t O, size_t K)
@@ -90,8 +91,9 @@ size_t graph_conv_norm(graph_t *self, size_t from, const filter_t *filter)
         return 0;
     size_t K = filter->K, H = layer->H + 2 * filter->pad, W = layer->W + 2 * filter->pad;
     if (H < K || W < K) {
-        (void)err_set(&self->refused, ERR_SHAPE, "layer %s takes pictures of %zu x %zu and more, not of %zu x %zu",
-                      filter->name, K - 2 * filter->pad, K - 2 * filter->pad, layer->H, layer->W);
+        (void)err_set(&self->refused, ERR_SHAPE,
+                      "layer %s takes pictures of %zu x %zu and more, not of %zu x %zu", filter->name,
+                      K - 2 * filter->pad, K - 2 * filter->pad, layer->H, layer->W);
         return 0;
     }
     snprintf(layer->norm, sizeof layer->norm, "%s", filter->norm);
@@ -143,8 +145,8 @@ size_t graph_dense(graph_t *self, size_t from, const char *name, size_t O, bool 
 
 /* ---- tensors ---- */
 
-static err_code_t s_tensor(layout_t *layout, const char *name, const char *kind, size_t rank, const size_t *dims,
-                           err_t *err)
+static err_code_t s_tensor(layout_t *layout, const char *name, const char *kind, size_t rank,
+                           const size_t *dims, err_t *err)
 {
     char whole[2 * TENSOR_NAME_MAX];
     snprintf(whole, sizeof whole, "%s.%s", name, kind);
@@ -211,7 +213,8 @@ static double s_bound(const layer_t *layer)
 static void s_first_values_of(const layer_t *layer, rng_t *rng, float *ret_w)
 {
     double bound = s_bound(layer);
-    /* Subtraction and product are exact and rounded once: nothing that a compiler could fuse into other bits. */
+    /* Subtraction and product are exact and rounded once: nothing that a compiler could fuse into other bits.
+     * */
     for (size_t i = 0; i < layer->weight_count; i++)
         ret_w[i] = (float)((2.0 * rng_unit(rng) - 1.0) * bound);
     memset(ret_w + layer->weight_count, 0, (layer->count - layer->weight_count) * sizeof *ret_w);

@@ -1,8 +1,9 @@
 /* graph - the layers of a model and which reads which: a description, without memory or values.
  *
  * Why      layout, first values and the run (net) read the same description, so they cannot disagree.
- * How      each graph_LAYER function appends a layer and returns its number, which later ones read from. A layer
- *          is what is computed in one go: a convolution with what stands behind it, a product with its bias.
+ * How      each graph_LAYER function appends a layer and returns its number, which later ones read from. A
+ *          layer is what is computed in one go: a convolution with what stands behind it, a product with its
+ *          bias.
  * Errors   the first one is kept, later calls do nothing: graph_check tells it at the end.
  * Legend   C channels, H height, W width of an output; O channels out, K kernel side.
  * Limits   GRAPH_LAYERS_MAX layers.       Threads  immutable once built.
@@ -63,8 +64,8 @@ void graph_init(graph_t *self, size_t C, size_t H, size_t W);
 /* Stride 1, no padding; outputs before the maximum must be even. */
 size_t graph_conv_pool(graph_t *self, size_t from, const char *name, size_t O, size_t K);
 size_t graph_conv_norm(graph_t *self, size_t from, const filter_t *filter);
-/* `branch` is a LAYER_CONV_NORM without ReLU that nobody else reads; nobody has read `shortcut` since the branch
- * began but the branch's own first layer. */
+/* `branch` is a LAYER_CONV_NORM without ReLU that nobody else reads; nobody has read `shortcut` since the
+ * branch began but the branch's own first layer. */
 size_t graph_add(graph_t *self, size_t branch, size_t shortcut);
 size_t graph_mean(graph_t *self, size_t from);
 /* Reads (C, H, W) as C H W values. Not of a LAYER_CONV_NORM. */
@@ -76,14 +77,14 @@ MUST_USE err_code_t graph_check(const graph_t *self, err_t *err);
 /* Values per sample coming out of the last layer. */
 size_t graph_output_size(const graph_t *self);
 
-/* Appends the tensors, layer by layer, with the names that the same model has in PyTorch. A normalization's are
- * NORM.weight, NORM.bias, NORM.running_mean, NORM.running_var; the last two have the rule TENSOR_AVERAGE with
- * rate 0.1, which is PyTorch's momentum. */
+/* Appends the tensors, layer by layer, with the names that the same model has in PyTorch. A normalization's
+ * are NORM.weight, NORM.bias, NORM.running_mean, NORM.running_var; the last two have the rule TENSOR_AVERAGE
+ * with rate 0.1, which is PyTorch's momentum. */
 MUST_USE err_code_t graph_layout(const graph_t *self, layout_t *ret_layout, err_t *err);
 
-/* Weights uniform in +-sqrt(6 / (inputs + outputs)) (Glorot and Bengio, 2010; for a convolution inputs are I K K
- * and outputs O K K), or +-sqrt(6 / inputs) before a ReLU or a normalization (He et al., 2015); biases are 0.
- * A normalization begins as scale 1, shift 0, running mean 0, running variance 1. */
+/* Weights uniform in +-sqrt(6 / (inputs + outputs)) (Glorot and Bengio, 2010; for a convolution inputs are I
+ * K K and outputs O K K), or +-sqrt(6 / inputs) before a ReLU or a normalization (He et al., 2015); biases
+ * are 0. A normalization begins as scale 1, shift 0, running mean 0, running variance 1. */
 void graph_first_values(const graph_t *self, uint64_t seed, float *ret_w);
 
 #endif

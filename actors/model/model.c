@@ -63,10 +63,10 @@ static void s_resnet18(graph_t *graph, size_t classes)
 
 /* One row per model. The names of the layers are those of the same model in PyTorch. */
 static const row_t ROWS[] = {
-    {"softmax", "idx", 1, 28, 28, 10, s_softmax},   {"mlp", "idx", 1, 28, 28, 10, s_mlp},
+    {"softmax", "idx", 1, 28, 28, 10, s_softmax},     {"mlp", "idx", 1, 28, 28, 10, s_mlp},
     {"mlp-large", "idx", 1, 28, 28, 10, s_mlp_large}, {"lenet", "idx", 1, 28, 28, 10, s_lenet},
-    {"resnet8", "idx", 1, 28, 28, 10, s_resnet8},   {"resnet20", "idx", 1, 28, 28, 10, s_resnet20},
-    {"resnet18", "idx", 1, 28, 28, 10, s_resnet18}, {"ledger", "counter", 1, 1, 1, LEDGER_COUNTERS, NULL},
+    {"resnet8", "idx", 1, 28, 28, 10, s_resnet8},     {"resnet20", "idx", 1, 28, 28, 10, s_resnet20},
+    {"resnet18", "idx", 1, 28, 28, 10, s_resnet18},   {"ledger", "counter", 1, 1, 1, LEDGER_COUNTERS, NULL},
 };
 #define ROW_COUNT (sizeof ROWS / sizeof *ROWS)
 #define NAMES "softmax, mlp, mlp-large, lenet, resnet8, resnet20, resnet18, ledger"

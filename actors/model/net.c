@@ -50,7 +50,8 @@ static void s_dense_backward(net_t *self, const pass_t *pass, size_t l)
     float *dweight = pass->g + layer->first, *dbias = dweight + layer->weight_count;
     /* nobody asks for the gradient of the pixels */
     float *dx = layer->from == GRAPH_SAMPLES ? NULL : pass->places[layer->from].dy;
-    dense_backward(&layer->dense, pass->count, x, pass->w + layer->first, place->y, place->dy, dweight, dbias, dx);
+    dense_backward(&layer->dense, pass->count, x, pass->w + layer->first, place->y, place->dy, dweight, dbias,
+                   dx);
 }
 
 static const struct {
@@ -74,8 +75,7 @@ void net_gradient(net_t *self, const float *w, const float *x, const uint32_t *l
                   float *ret_g, double *ret_loss)
 {
     CHECK(count > 0 && count <= self->batch_max);
-    pass_t pass = {
-        .w = w, .x = x, .count = count, .places = self->training, .training = true, .g = ret_g};
+    pass_t pass = {.w = w, .x = x, .count = count, .places = self->training, .training = true, .g = ret_g};
     size_t last = self->graph->layer_count - 1;
     const float *z = s_forward(self, &pass);
     double loss = loss_gradient(count, graph_output_size(self->graph), z, labels, self->training[last].dy);

@@ -1,10 +1,9 @@
 /* net - runs batches through a graph of layers, forwards and backwards, in memory that is planned once.
  *
  * Why      what is common to all models of layers is here once; a model is a description (graph).
- * How      Convolutions run over a few images at a time, so that patches and outputs stay in the second-level
- *          cache. Of a normalized convolution only the convolution is kept: the normalization and its ReLU are
- *          made again, a few images at a time, for whoever reads them. What is kept shares one block, buffers that
- *          never live at the same time above each other (arena).
+ * How      A normalized convolution is kept as it was before its normalization, which is made again, with its
+ *          ReLU, for whoever reads it. A pass uses one block of memory, in which buffers that never live at
+ *          the same time take the same place (arena).
  * Not      parameters: they belong to the caller, laid out by graph_layout.
  * Threads  one per net_t.
  */
@@ -19,8 +18,8 @@
 
 typedef struct net net_t;
 
-/* Gradients of up to batch_max samples at once, evaluation of any number. `graph` is borrowed for the life of the
- * net. Errors: ERR_MEMORY. */
+/* Gradients of up to batch_max samples at once, evaluation of any number. `graph` is borrowed for the life of
+ * the net. Errors: ERR_MEMORY. */
 MUST_USE err_code_t net_new(const graph_t *graph, size_t batch_max, net_t **ret_self, err_t *err);
 void net_destroy(net_t **self_p);
 

@@ -1,7 +1,7 @@
 /* net_inside - what a net is made of, for its own files.
  *
- * Words    place: where what a layer leaves is kept during a pass, (count, C, H, W). A LAYER_CONV_NORM leaves its
- *          convolution; net_view makes its output of that.
+ * Words    place: where what a layer leaves is kept during a pass, (count, C, H, W). A LAYER_CONV_NORM leaves
+ *          its convolution; net_view makes its output of that.
  */
 #ifndef ACTORS_MODEL_NET_INSIDE_H
 #define ACTORS_MODEL_NET_INSIDE_H
@@ -52,17 +52,18 @@ typedef struct {
 
 /* ---- net_plan ---- */
 
-/* Makes what computes, and places all buffers of self for its graph and batch_max in one block. Errors: ERR_MEMORY,
- * those of conv_layer_new. */
+/* Makes what computes, and places all buffers of self for its graph and batch_max in one block. Errors:
+ * ERR_MEMORY, those of conv_layer_new. */
 MUST_USE err_code_t net_plan(net_t *self, err_t *err);
 
 /* ---- net_view ---- */
 
 batchnorm_t net_norm(const net_t *self, const pass_t *pass, size_t l);
 
-/* The output (count, C, H, W) of a layer, or the samples, for `count` images from `first`; made in spare where it is
- * not kept. */
-const float *net_view(const net_t *self, const pass_t *pass, size_t l, size_t first, size_t count, float *spare);
+/* The output (count, C, H, W) of a layer, or the samples, for `count` images from `first`; made in spare
+ * where it is not kept. */
+const float *net_view(const net_t *self, const pass_t *pass, size_t l, size_t first, size_t count,
+                      float *spare);
 
 /* ---- net_conv, net_join: layers, forwards and backwards ---- */
 

@@ -1,5 +1,5 @@
-/* Steps of a pass for a gradient, of which each buffer has a first and a last one: layer l runs forwards at step l, the
- * loss at step L, layer l backwards at step 2 L - l. */
+/* Steps of a pass for a gradient, of which each buffer has a first and a last one: layer l runs forwards at
+ * step l, the loss at step L, layer l backwards at step 2 L - l. */
 #include "actors/model/net_inside.h"
 
 #include "actors/model/arena.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLICE_MAX 256                    /* more images at once are no faster */
+#define SLICE_MAX 256                      /* more images at once are no faster */
 #define EVALUATION_BYTES ((size_t)4 << 20) /* may take this much where a gradient takes less */
 
 enum { ITEM_Y, ITEM_CHOICE, ITEM_VIEW, ITEM_AGAIN, ITEM_DY, ITEM_DX, ITEMS };
@@ -56,8 +56,8 @@ static void s_find_readers(net_t *self)
 
 /* ---- what lives when ---- */
 
-/* What was added shares the gradient of the sum: it is the same. The branch has gone backwards before anybody adds
- * to it for the shortcut's sake, as graph_add asks for. */
+/* Both parts of a sum share its gradient, which is theirs too. The branch has gone backwards before anybody
+ * adds to it for the shortcut's sake, as graph_add asks for. */
 static void s_find_owners(const graph_t *graph, size_t *ret_owners)
 {
     for (size_t l = 0; l < graph->layer_count; l++)
@@ -78,7 +78,8 @@ static void s_list_kept(const net_t *self, size_t batch, bool training, arena_it
     size_t L = self->graph->layer_count;
     for (size_t l = 0; l < L; l++) {
         const layer_t *layer = self->graph->layers + l;
-        size_t bytes = batch * s_size(layer) * sizeof(float), dies = training ? 2 * L - l : self->last_reader[l];
+        size_t bytes = batch * s_size(layer) * sizeof(float),
+               dies = training ? 2 * L - l : self->last_reader[l];
         bool view = s_reads_what_is_not_kept(self->graph, layer);
         size_t view_bytes = view ? batch * s_size(self->graph->layers + layer->from) * sizeof(float) : 0;
         items[l][ITEM_Y] = (arena_item_t){.size_bytes = bytes, .born = l, .dies = dies};
@@ -88,7 +89,8 @@ static void s_list_kept(const net_t *self, size_t batch, bool training, arena_it
 }
 
 /* Of what only a pass backwards has. */
-static void s_list_gradients(const net_t *self, size_t batch, const size_t *owners, arena_item_t (*items)[ITEMS])
+static void s_list_gradients(const net_t *self, size_t batch, const size_t *owners,
+                             arena_item_t (*items)[ITEMS])
 {
     const graph_t *graph = self->graph;
     size_t L = graph->layer_count;

@@ -14,7 +14,8 @@ batchnorm_t net_norm(const net_t *self, const pass_t *pass, size_t l)
                          .scale = norm->scale};
 }
 
-const float *net_view(const net_t *self, const pass_t *pass, size_t l, size_t first, size_t count, float *spare)
+const float *net_view(const net_t *self, const pass_t *pass, size_t l, size_t first, size_t count,
+                      float *spare)
 {
     const graph_t *graph = self->graph;
     if (l == GRAPH_SAMPLES)

@@ -20,7 +20,8 @@ static size_t s_block(graph_t *graph, size_t x, const char *name, size_t O, size
                           (filter_t){.O = O, .K = 3, .stride = stride, .pad = 1, .relu = true});
     y = s_convolve(graph, y, name, "conv2", "bn2", (filter_t){.O = O, .K = 3, .stride = 1, .pad = 1});
     if (stride > 1)
-        x = s_convolve(graph, x, name, "downsample.0", "downsample.1", (filter_t){.O = O, .K = 1, .stride = stride});
+        x = s_convolve(graph, x, name, "downsample.0", "downsample.1",
+                       (filter_t){.O = O, .K = 1, .stride = stride});
     return graph_add(graph, y, x);
 }
 

@@ -12,7 +12,8 @@ Test(arena, who_lives_at_once_lies_apart)
         arena_item_t items[ITEMS];
         for (size_t i = 0; i < ITEMS; i++) {
             size_t born = (size_t)rng_below(&rng, 40);
-            items[i] = (arena_item_t){(size_t)rng_below(&rng, 3000), born, born + (size_t)rng_below(&rng, 9), 0};
+            items[i] =
+                (arena_item_t){(size_t)rng_below(&rng, 3000), born, born + (size_t)rng_below(&rng, 9), 0};
         }
         size_t end = arena_place(items, ITEMS);
         for (size_t i = 0; i < ITEMS; i++) {

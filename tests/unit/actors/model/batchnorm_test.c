@@ -10,7 +10,8 @@ typedef struct {
 static double s_weighted(void *context)
 {
     case_t *self = context;
-    reference_norm(self->count, self->C, self->plane, self->relu, self->x, self->weight, self->shift, self->y);
+    reference_norm(self->count, self->C, self->plane, self->relu, self->x, self->weight, self->shift,
+                   self->y);
     double sum = 0;
     for (size_t i = 0; i < self->count * self->C * self->plane; i++)
         sum += self->dy[i] * self->y[i];
@@ -85,7 +86,8 @@ static void s_check(size_t count, size_t C, size_t plane, bool relu, double far)
     if (!(far > 0))
         s_check_backward(&self, &state, x, dy);
     s_free(&state);
-    free(x), free(dy), free(y), free(self.x), free(self.weight), free(self.shift), free(self.y), free(self.dy);
+    free(x), free(dy), free(y), free(self.x), free(self.weight), free(self.shift), free(self.y),
+        free(self.dy);
 }
 
 Test(batchnorm, pixels_and_images)

@@ -19,7 +19,8 @@ static void s_shape(const graph_t *graph, size_t l, size_t C, size_t H, size_t W
 Test(graph, shapes_follow_from_what_a_layer_reads)
 {
     graph_t *graph = s_graph(3, 32, 28);
-    size_t x = graph_conv_norm(graph, GRAPH_SAMPLES, &(filter_t){"a", "b", .O = 8, .K = 3, .stride = 2, .pad = 1});
+    size_t x =
+        graph_conv_norm(graph, GRAPH_SAMPLES, &(filter_t){"a", "b", .O = 8, .K = 3, .stride = 2, .pad = 1});
     s_shape(graph, x, 8, 16, 14);
     x = graph_conv_norm(graph, x, &(filter_t){"c", "d", .O = 4, .K = 1, .stride = 2});
     s_shape(graph, x, 4, 8, 7);
@@ -67,9 +68,9 @@ Test(graph, tensors_of_a_normalization)
         const char *name;
         tensor_rule_t rule;
         size_t offset, count;
-    } rows[] = {{"conv.weight", TENSOR_OPTIMIZER, 0, 54},      {"bn.weight", TENSOR_OPTIMIZER, 54, 3},
-                {"bn.bias", TENSOR_OPTIMIZER, 57, 3},          {"bn.running_mean", TENSOR_AVERAGE, 60, 3},
-                {"bn.running_var", TENSOR_AVERAGE, 63, 3},     {"fc.weight", TENSOR_OPTIMIZER, 66, 6},
+    } rows[] = {{"conv.weight", TENSOR_OPTIMIZER, 0, 54},  {"bn.weight", TENSOR_OPTIMIZER, 54, 3},
+                {"bn.bias", TENSOR_OPTIMIZER, 57, 3},      {"bn.running_mean", TENSOR_AVERAGE, 60, 3},
+                {"bn.running_var", TENSOR_AVERAGE, 63, 3}, {"fc.weight", TENSOR_OPTIMIZER, 66, 6},
                 {"fc.bias", TENSOR_OPTIMIZER, 72, 2}};
     graph_t *graph = s_graph(2, 5, 5);
     layout_t *layout = test_alloc(1, sizeof *layout);

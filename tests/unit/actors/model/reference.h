@@ -116,8 +116,8 @@ static inline void reference_pool(size_t B, size_t C, size_t H, size_t W, const 
 }
 
 /* x (B,C,n) -> y (B,C,n): each channel to mean 0 and variance 1 + 1e-5, times weight (C), plus shift (C) */
-static inline void reference_norm(size_t B, size_t C, size_t n, bool relu, const double *x, const double *weight,
-                                  const double *shift, double *y)
+static inline void reference_norm(size_t B, size_t C, size_t n, bool relu, const double *x,
+                                  const double *weight, const double *shift, double *y)
 {
     for (size_t c = 0; c < C; c++) {
         double mean = 0, variance = 0;

@@ -1,5 +1,5 @@
-/* reference_net - a graph's layers once more, naively and in double precision, and its gradient checked against finite
- * differences of that. */
+/* reference_net - a graph's layers once more, naively and in double precision, and its gradient checked
+ * against finite differences of that. */
 #ifndef TESTS_UNIT_ACTORS_MODEL_REFERENCE_NET_H
 #define TESTS_UNIT_ACTORS_MODEL_REFERENCE_NET_H
 
@@ -18,7 +18,8 @@ static inline size_t reference_size(const layer_t *layer)
     return layer->C * layer->H * layer->W;
 }
 
-static inline void reference_conv_pool(const layer_t *layer, size_t B, const double *x, const double *w, double *y)
+static inline void reference_conv_pool(const layer_t *layer, size_t B, const double *x, const double *w,
+                                       double *y)
 {
     double *whole = test_alloc(4 * B * reference_size(layer), sizeof *whole);
     reference_conv(&layer->conv, B, x, w, whole);
@@ -26,7 +27,8 @@ static inline void reference_conv_pool(const layer_t *layer, size_t B, const dou
     free(whole);
 }
 
-static inline void reference_conv_norm(const layer_t *layer, size_t B, const double *x, const double *w, double *y)
+static inline void reference_conv_norm(const layer_t *layer, size_t B, const double *x, const double *w,
+                                       double *y)
 {
     const double *weight = w + layer->weight_count;
     double *whole = test_alloc(B * reference_size(layer), sizeof *whole);
@@ -80,7 +82,8 @@ static inline double reference_net_loss(void *context)
 }
 
 /* The slope of the loss along `direction` (a part of w, from `first`). */
-static inline double reference_net_slope(reference_net_t *self, size_t first, size_t count, const double *direction)
+static inline double reference_net_slope(reference_net_t *self, size_t first, size_t count,
+                                         const double *direction)
 {
     double h = 1e-5, loss[2];
     for (int side = 0; side < 2; side++) {
