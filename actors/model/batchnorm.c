@@ -42,11 +42,10 @@ static double s_sum_squares(size_t n, const float *x, float mean)
     return s_total(part);
 }
 
-/* Around the rounded mean, which costs n (mean - rounded)^2. */
 static moments_t s_moments(size_t n, const float *x)
 {
-    double mean = s_sum(n, x) / (double)n, off = mean - (double)(float)mean;
-    return (moments_t){mean, s_sum_squares(n, x, (float)mean) - (double)n * off * off};
+    double mean = s_sum(n, x) / (double)n;
+    return (moments_t){mean, s_sum_squares(n, x, (float)mean)};
 }
 
 /* The moments of `seen` values and those of n more become one. */

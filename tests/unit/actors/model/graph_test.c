@@ -1,5 +1,5 @@
 #include "actors/model/graph.h"
-#include "actors/model/resnet.h"
+#include "actors/model/models/resnet.h"
 #include "tests/unit/actors/model/reference.h"
 
 static graph_t *s_graph(size_t C, size_t H, size_t W)
@@ -129,13 +129,13 @@ static size_t s_trained(const layout_t *layout)
 /* The papers' networks by their parameters, with projections (option B) where CIFAR's have zeros. */
 Test(resnet, parameters)
 {
-    const struct {
+    static const struct {
         resnet_t shape;
         size_t C, side, parameters, tensors;
-    } rows[] = {{RESNET8, 3, 32, 78042, 47},
-                {RESNET20, 3, 32, 272474, 107},
-                {RESNET20, 1, 28, 272186, 107},
-                {RESNET18, 3, 32, 11173962, 102}};
+    } rows[] = {{{16, 3, 1}, 3, 32, 78042, 47},
+                {{16, 3, 3}, 3, 32, 272474, 107},
+                {{16, 3, 3}, 1, 28, 272186, 107},
+                {{64, 4, 2}, 3, 32, 11173962, 102}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         graph_t *graph;
         layout_t *layout = s_resnet(&rows[i].shape, rows[i].C, rows[i].side, &graph);
@@ -160,7 +160,7 @@ Test(resnet, names_are_those_of_torchvision)
                                         "fc.weight",
                                         "fc.bias"};
     graph_t *graph;
-    layout_t *layout = s_resnet(&RESNET18, 3, 32, &graph);
+    layout_t *layout = s_resnet(&(resnet_t){64, 4, 2}, 3, 32, &graph);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         size_t t = 0;
         while (t < layout->tensor_count && strcmp(layout->tensors[t].name, names[i]))
@@ -174,7 +174,7 @@ Test(resnet, names_are_those_of_torchvision)
 Test(resnet, stages_halve_the_picture)
 {
     graph_t *graph;
-    layout_t *layout = s_resnet(&RESNET18, 1, 28, &graph);
+    layout_t *layout = s_resnet(&(resnet_t){64, 4, 2}, 1, 28, &graph);
     s_shape(graph, graph->layer_count - 3, 512, 4, 4);
     s_shape(graph, graph->layer_count - 2, 512, 1, 1);
     free(graph), free(layout);

@@ -1,6 +1,6 @@
 #include "actors/model/kernel.h"
 #include "actors/model/net.h"
-#include "actors/model/resnet.h"
+#include "actors/model/models/resnet.h"
 #include "tests/unit/actors/model/reference_net.h"
 
 #define CLASSES 5
@@ -148,7 +148,7 @@ static case_t *s_resnet(const resnet_t *shape, size_t C, size_t side, size_t B)
 
 Test(net, resnet8_gradient)
 {
-    case_t *self = s_resnet(&RESNET8, 3, 8, 3);
+    case_t *self = s_resnet(&(resnet_t){16, 3, 1}, 3, 8, 3);
     s_check_places(self, 2);
     s_close(self);
 }
@@ -178,7 +178,7 @@ static void s_check_directions(case_t *self, size_t step)
 
 Test(net, resnet20_gradient)
 {
-    case_t *self = s_resnet(&RESNET20, 1, 6, 2);
+    case_t *self = s_resnet(&(resnet_t){16, 3, 3}, 1, 6, 2);
     s_check_directions(self, 3);
     s_close(self);
 }
@@ -197,7 +197,7 @@ Test(net, four_stages_gradient)
  * variance. */
 Test(net, evaluation_is_by_running_statistics)
 {
-    case_t *self = s_resnet(&RESNET8, 1, 8, 16);
+    case_t *self = s_resnet(&(resnet_t){16, 3, 1}, 1, 8, 16);
     s_gradient(self);
     double evaluated = 0, before = 0;
     uint64_t correct = 0;
@@ -218,7 +218,7 @@ Test(net, evaluation_is_by_running_statistics)
 Test(net, evaluation_of_many_is_that_of_each)
 {
     enum { COUNT = 300 };
-    case_t *self = s_resnet(&RESNET8, 1, 4, 2);
+    case_t *self = s_resnet(&(resnet_t){16, 3, 1}, 1, 4, 2);
     float *x = test_random(&self->rng, COUNT * 16, 1);
     uint32_t labels[COUNT];
     double all = 0, each = 0;
@@ -237,7 +237,7 @@ Test(net, evaluation_of_many_is_that_of_each)
 /* Buffers take turns in one block: nothing of an earlier batch or evaluation is left in the next. */
 Test(net, gradient_is_repeatable)
 {
-    case_t *self = s_resnet(&RESNET8, 1, 8, 4);
+    case_t *self = s_resnet(&(resnet_t){16, 3, 1}, 1, 8, 4);
     size_t bytes = self->layout.count * sizeof *self->g;
     float *first = test_alloc(self->layout.count, sizeof *first);
     double loss = 0;
@@ -254,7 +254,7 @@ Test(net, gradient_is_repeatable)
 
 Test(net, steps_along_the_gradient_lower_the_loss)
 {
-    case_t *self = s_resnet(&RESNET8, 1, 8, 8);
+    case_t *self = s_resnet(&(resnet_t){16, 3, 1}, 1, 8, 8);
     double first = 0;
     graph_first_values(&self->graph, 5, self->w);
     for (size_t step = 0; step < 20; step++) {

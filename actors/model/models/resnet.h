@@ -5,11 +5,14 @@
  * How      every convolution is normalized. A stage after the first begins by halving height and width; there
  *          the shortcut is a 1x1 convolution with stride 2, normalized (option B of the paper, whose CIFAR
  *          networks use A, zeros for the new channels), else the block's input itself.
+ * Models   resnet8 and resnet20: 16, 32, 64 channels, 1 and 3 blocks in a stage. resnet18: ImageNet's 64 to 512
+ *          channels behind CIFAR's first layer, 3x3 with stride 1 and without a maximum, as its pictures are
+ *          small.
  * Names    those of torchvision: conv1, bn1, layer1.0.conv1, layer1.0.bn1, layer2.0.downsample.0, fc.
  * Source   He et al., arXiv 1512.03385: section 4.2 for CIFAR, table 1 for ImageNet.
  */
-#ifndef ACTORS_MODEL_RESNET_H
-#define ACTORS_MODEL_RESNET_H
+#ifndef ACTORS_MODEL_MODELS_RESNET_H
+#define ACTORS_MODEL_MODELS_RESNET_H
 
 #include "actors/model/graph.h"
 
@@ -18,12 +21,6 @@ typedef struct {
     size_t stages;
     size_t blocks; /* of each stage */
 } resnet_t;
-
-/* resnet8 and resnet20: 16, 32, 64 channels, n = 1 and 3. resnet18: ImageNet's 64 to 512 channels behind
- * CIFAR's first layer, 3x3 with stride 1 and without a maximum, as its pictures are small. */
-#define RESNET8 ((resnet_t){.width = 16, .stages = 3, .blocks = 1})
-#define RESNET20 ((resnet_t){.width = 16, .stages = 3, .blocks = 3})
-#define RESNET18 ((resnet_t){.width = 64, .stages = 4, .blocks = 2})
 
 /* Appends the whole network to a graph that has its samples and no layer. */
 void resnet_describe(const resnet_t *self, size_t classes, graph_t *graph);

@@ -1,6 +1,9 @@
-#include "actors/model/resnet.h"
+#include "actors/model/models/resnet.h"
+
+#include "actors/model/models/family.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static size_t s_convolve(graph_t *graph, size_t from, const char *block, const char *conv, const char *norm,
                          filter_t filter)
@@ -38,3 +41,22 @@ void resnet_describe(const resnet_t *self, size_t classes, graph_t *graph)
         }
     graph_dense(graph, graph_mean(graph, x), "fc", classes, false);
 }
+
+static err_code_t s_make_resnet(const model_spec_t *spec, graph_t *graph, err_t *err)
+{
+    static const struct {
+        const char *name;
+        resnet_t shape;
+    } rows[] = {{"resnet8", {.width = 16, .stages = 3, .blocks = 1}},
+                {"resnet20", {.width = 16, .stages = 3, .blocks = 3}},
+                {"resnet18", {.width = 64, .stages = 4, .blocks = 2}}};
+    size_t i = 0;
+    while (i < sizeof rows / sizeof *rows && strcmp(rows[i].name, spec->name))
+        i++;
+    CHECK(i < sizeof rows / sizeof *rows);
+    (void)err;
+    resnet_describe(&rows[i].shape, (size_t)spec->classes, graph);
+    return ERR_OK;
+}
+
+model_family_t *const model_resnet = s_make_resnet;
