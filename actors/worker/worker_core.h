@@ -14,6 +14,11 @@
 
 #include "actors/kit/role.h"
 #include "brokers/job.h"
+#include "codec/base/ranges.h"
+
+/* The elements of the flat array in which the gradient of a batch may not be 0, to ret_elements, which is
+ * empty. Never called while a computation is under way. Any error: it touches everything. */
+typedef err_code_t worker_touches_fn(void *hint, uint64_t batch, ranges_t *ret_elements);
 
 typedef struct {
     const topology_t *topology; /* borrowed */
@@ -26,7 +31,9 @@ typedef struct {
         *shard_first;   /* (shard_count + 1): first element of each shard, and the number of all; copied */
     size_t chunk_bytes; /* MESSAGE_CHUNK_BYTES; a multiple of 4 */
     bool checksums;     /* whether to send them (not within one process) and to insist on them */
-    int64_t status_us;  /* between two statuses; 0: as the scheduler expects of a real worker */
+    worker_touches_fn *touches; /* NULL: every batch touches everything */
+    void *touches_hint;
+    int64_t status_us; /* between two statuses; 0: as the scheduler expects of a real worker */
 } worker_spec_t;
 
 typedef struct worker_core worker_core_t;
@@ -35,7 +42,7 @@ extern const role_t worker_role;
 typedef struct {
     bool evaluate;       /* else: the gradient of `batch` */
     uint64_t batch;      /* global number */
-    const float *params; /* (N) borrowed until the task is done */
+    const float *params; /* (N) borrowed until the task is done; of a batch, where it touches them */
     float *gradient;     /* (N) to be filled; borrowed until the task is done; NULL for evaluate */
 } worker_task_t;
 
