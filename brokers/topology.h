@@ -99,6 +99,7 @@ typedef struct {
             double momentum;
             bool linear;   /* schedule: constant or linear */
             double warmup; /* share of all samples over which the rate rises from 0; default 0 */
+            double clip_norm, clip_value; /* of a worker's gradient; 0: not clipped */
         } optimizer;
         struct {
             strategy_name_t strategy;

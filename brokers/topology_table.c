@@ -26,6 +26,12 @@ _Static_assert(sizeof(strategy_name_t) == sizeof(unsigned) && sizeof(optimizer_n
                    sizeof(security_t) == sizeof(unsigned) && sizeof(objective_t) == sizeof(unsigned),
                "enums of the table are stored as unsigned int");
 
+#define DATA_KIND(ID, NAME, TEXT, ...) "|" TEXT
+static const char s_data_kinds[] =
+#include "brokers/data_kinds.def"
+    ;
+#undef DATA_KIND
+
 static const field_t s_fields[] = {
     {"job", FIELD_MAP, .required = true, .help = "what is trained"},
     {"job.name", FIELD_NAME, .offset = JOB(name), .required = true, .digest = true,
@@ -34,7 +40,7 @@ static const field_t s_fields[] = {
      .required = true, .digest = true,
      .help = "what is trained; ledger counts samples, to check the system itself"},
     {"job.data", FIELD_MAP, .required = true, .help = "the training data"},
-    {"job.data.kind", FIELD_WORD, .offset = JOB(data.kind), .values = "idx|counter", .otherwise = "idx",
+    {"job.data.kind", FIELD_WORD, .offset = JOB(data.kind), .values = s_data_kinds + 1, .otherwise = "idx",
      .digest = true, .help = "idx: files of the MNIST family; counter: no files, sample i is the number i"},
     {"job.data.dir", FIELD_PATH, .offset = JOB(data.dir), .otherwise = "",
      .help = "folder of the four idx files, plain or gzipped, on every node"},
@@ -68,6 +74,12 @@ static const field_t s_fields[] = {
      .otherwise = "0", .digest = true, .carry = true,
      .help =
          "share of the run in which the learning rate rises from 0; steadies a start with late gradients"},
+    {"job.optimizer.clip_norm", FIELD_NUMBER, .offset = JOB(optimizer.clip_norm), .min = "0",
+     .max = "1000000000", .otherwise = "0", .digest = true, .carry = true,
+     .help = "a worker's gradient that is longer than this is shortened to it before it is pushed; 0: not"},
+    {"job.optimizer.clip_value", FIELD_NUMBER, .offset = JOB(optimizer.clip_value), .min = "0",
+     .max = "1000000000", .otherwise = "0", .digest = true, .carry = true,
+     .help = "values of a worker's gradient beyond this and its negative are cut off there; 0: not"},
     {"job.sync", FIELD_MAP, .help = "how regions exchange what they learned"},
     {"job.sync.strategy", FIELD_ENUM, .offset = JOB(sync.strategy), .values = s_strategies + 1,
      .otherwise = "asgd-ga", .digest = true,
