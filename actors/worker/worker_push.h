@@ -1,9 +1,9 @@
 /* worker_push - one batch's gradient on its way to all shards, until each has said that it applied it.
  *
  * How      chunks are slices of the gradient's buffer, or of a patch cut out of it, sent without a copy. Sent
- *          again when no acknowledgement comes; at once, a few times, when a shard found a chunk damaged. The name of a
- *          batch is never given up for damage on the way: after those tries the timer goes on, and status
- *          shows the shard that is waited for.
+ *          again when no acknowledgement comes; at once, a few times, when a shard found a chunk damaged. The
+ *          name of a batch is never given up for damage on the way: after those tries the timer goes on, and
+ *          status shows the shard that is waited for.
  * Threads  one owner.
  */
 #ifndef ACTORS_WORKER_WORKER_PUSH_H
