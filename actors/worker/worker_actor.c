@@ -56,7 +56,7 @@ static err_code_t s_open_model(worker_hint_t *self, err_t *err)
     const char *name = self->with.topology->job.model;
     err_code_t rc = model_accepts(name, dataset_facts(self->with.dataset), err);
     if (!rc)
-        rc = model_new(name, self->piece_max, &self->model, err);
+        rc = model_new(name, most, &self->model, err);
     if (rc)
         return rc;
     size_t sample_size = dataset_sample_size(self->with.dataset);
