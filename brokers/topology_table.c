@@ -41,9 +41,12 @@ static const field_t s_fields[] = {
      .help = "what is trained; ledger counts samples, to check the system itself"},
     {"job.data", FIELD_MAP, .required = true, .help = "the training data"},
     {"job.data.kind", FIELD_WORD, .offset = JOB(data.kind), .values = s_data_kinds + 1, .otherwise = "idx",
-     .digest = true, .help = "idx: files of the MNIST family; counter: no files, sample i is the number i"},
+     .digest = true,
+     .help = "idx: files of the MNIST family; cifar10, cifar100: their binary files; tensors: "
+             "train.safetensors and "
+             "test.safetensors, with x and y; counter: no files, sample i is the number i"},
     {"job.data.dir", FIELD_PATH, .offset = JOB(data.dir), .otherwise = "",
-     .help = "folder of the four idx files, plain or gzipped, on every node"},
+     .help = "folder of the files, plain or gzipped, on every node"},
     {"job.data.split", FIELD_FLAG, .offset = JOB(data.split_by_label), .values = "share|label",
      .otherwise = "share", .digest = true,
      .help = "who gets what: shuffled and cut by data_share, or sorted by label and then cut"},
