@@ -37,9 +37,9 @@ static void s_lenet(size_t B, const double *x, const double *w, double *ret_z)
     double *y1 = test_alloc(B * 20 * 576, sizeof *y1), *p1 = test_alloc(B * 20 * 144, sizeof *p1);
     double *y2 = test_alloc(B * 50 * 64, sizeof *y2), *p2 = test_alloc(B * 800, sizeof *p2);
     double *y3 = test_alloc(B * 500, sizeof *y3);
-    reference_conv(B, 1, 28, 28, 20, 5, x, w, y1);
+    reference_conv(&(conv_t){.I = 1, .H = 28, .W = 28, .O = 20, .K = 5, .stride = 1}, B, x, w, y1);
     reference_pool(B, 20, 24, 24, y1, b1, p1);
-    reference_conv(B, 20, 12, 12, 50, 5, p1, w2, y2);
+    reference_conv(&(conv_t){.I = 20, .H = 12, .W = 12, .O = 50, .K = 5, .stride = 1}, B, p1, w2, y2);
     reference_pool(B, 50, 8, 8, y2, b2, p2);
     reference_dense(B, 800, 500, true, p2, w3, b3, y3);
     reference_dense(B, 500, 10, false, y3, w4, w4 + 5000, ret_z);
