@@ -19,27 +19,26 @@
 
 typedef struct dataset dataset_t;
 
-typedef enum { DATASET_SPLIT_SHARE, DATASET_SPLIT_LABEL } dataset_split_t;
-
 typedef struct {
     const char *kind;      /* of brokers/data_kinds.def */
     const char *dir;       /* of the files; unused for counter */
     const char *cache_dir; /* where gzipped files are unpacked; made when missing */
     uint64_t samples;      /* counter: how many training samples. Files: 0 = all */
     bool no_tests;         /* samples to test with are not looked for */
-    /* share: a seeded shuffle cut in proportion; label: sorted by label, then cut so */
-    dataset_split_t split;
+    data_split_t split;    /* data/split.h; own: the files are this region's alone */
+    double alpha;          /* of dirichlet */
     uint64_t seed;
     const double *region_shares; /* one per region of the job, any positive scale */
     size_t region_count;
-    size_t region_index; /* whose samples this dataset serves */
+    size_t region_index;     /* whose samples this dataset serves */
+    uint64_t region_samples; /* own: as many as the files must have; 0: any number */
 } dataset_spec_t;
 
 /* Facts of a data set, without its samples. */
 typedef struct {
     const char *kind; /* borrowed for ever */
     data_form_t form;
-    uint64_t total;                   /* training samples of all regions */
+    uint64_t total;                   /* training samples of all regions; split own: of this one */
     uint64_t tests;                   /* 0 for counter */
     size_t channels, height, width;   /* of a picture; 1 x 1 x columns of a table; 1 x 1 x 1 for counter */
     unsigned label_least, label_most; /* of training and test samples; 0 for counter, whose labels are any */

@@ -453,8 +453,8 @@ static dataset_spec_t s_dataset_spec(const topology_t *topology, double *shares)
     return (dataset_spec_t){.kind = topology->job.data.kind,
                             .dir = topology->job.data.dir,
                             .samples = topology->job.data.samples,
-                            .split =
-                                topology->job.data.split_by_label ? DATASET_SPLIT_LABEL : DATASET_SPLIT_SHARE,
+                            .split = topology->job.data.split,
+                            .alpha = topology->job.data.alpha,
                             .seed = topology->job.seed,
                             .region_shares = shares,
                             .region_count = topology->region_count};

@@ -133,7 +133,7 @@ Test(dataset, by_label_is_sorted_before_it_is_cut)
     files_t files = s_files(false);
     size_t region_of[TRAIN];
     dataset_spec_t spec = s_spec(&files, (double[]){2, 1}, 2);
-    spec.split = DATASET_SPLIT_LABEL;
+    spec.split = SPLIT_LABEL;
     s_check_cover(spec, region_of);
     for (size_t i = 0; i < TRAIN; i++)
         for (size_t k = 0; k < TRAIN; k++)
@@ -146,7 +146,7 @@ Test(dataset, gathers_in_the_order_asked_for)
 {
     files_t files = s_files(false);
     dataset_spec_t spec = s_spec(&files, (double[]){1}, 1);
-    spec.split = DATASET_SPLIT_LABEL;
+    spec.split = SPLIT_LABEL;
     dataset_t *dataset = s_open(&spec);
     const uint32_t indices[] = {100, 0, 7, 0};
     float x[4 * SIZE], one[SIZE];
@@ -189,7 +189,7 @@ Test(dataset, counter)
     size_t seen[1000] = {0};
     for (int split = 0; split < 2; split++)
         for (spec.region_index = 0; spec.region_index < 2; spec.region_index++) {
-            spec.split = split ? DATASET_SPLIT_LABEL : DATASET_SPLIT_SHARE;
+            spec.split = split ? SPLIT_LABEL : SPLIT_SHARE;
             dataset_t *dataset = s_open(&spec);
             cr_assert_eq(dataset_samples(dataset), spec.region_index ? 333 : 667);
             cr_assert(dataset_test_samples(dataset) == 0 && dataset_sample_size(dataset) == 1);
@@ -280,7 +280,7 @@ Test(dataset, any_label_is_read_and_told)
     cr_assert(facts.total == TRAIN && facts.tests == TEST && facts.height == 2 && facts.width == 3);
     cr_assert(facts.label_least == 0 && facts.label_most == 9 && !strcmp(facts.kind, "idx"));
     files_write_idx(&files, TRAIN_LABELS, false, 1, (size_t[]){TRAIN}, 5, 256);
-    spec.split = DATASET_SPLIT_LABEL;
+    spec.split = SPLIT_LABEL;
     dataset_t *dataset = s_open(&spec);
     cr_assert_eq(dataset_facts(dataset)->label_most, 255);
     uint32_t last = TRAIN - 1, label;
