@@ -22,7 +22,7 @@ typedef enum {
     DATA_COUNTS,   /* its own number */
 } data_form_t;
 
-/* Who trains on which samples: a part of one copy, or what the region has by itself. */
+/* The samples of a region: a part of one copy, or all that it has by itself. */
 typedef enum { SPLIT_SHARE, SPLIT_LABEL, SPLIT_DIRICHLET, SPLIT_OWN } data_split_t;
 
 typedef struct {

@@ -55,7 +55,7 @@ static uint64_t s_own_samples(const topology_t *self)
     return sum;
 }
 
-/* What each region has is its share of the whole, and everybody knows the whole without a file. */
+/* A region's samples are its share of the whole, so everybody knows the whole without a file. */
 static void s_complete_own(const tree_t *tree, topology_t *self)
 {
     if (self->job.data.split != SPLIT_OWN)

@@ -2,7 +2,6 @@
 
 #include "actors/model/data/kind.h"
 #include "actors/model/data/split.h"
-#include "brokers/job.h"
 
 #include <limits.h>
 #include <math.h>
@@ -19,16 +18,6 @@ struct dataset {
     uint32_t *own;
     uint64_t own_count;
 };
-
-uint64_t dataset_region_samples(const double *shares, size_t region_count, size_t index, uint64_t total)
-{
-    return job_region_samples(shares, region_count, index, total);
-}
-
-size_t dataset_facts_size(const dataset_facts_t *facts)
-{
-    return facts->channels * facts->height * facts->width;
-}
 
 /* -- files ---- */
 

@@ -45,7 +45,10 @@ typedef struct {
 } dataset_facts_t;
 
 /* Float32 values of a sample. */
-size_t dataset_facts_size(const dataset_facts_t *facts);
+static inline size_t dataset_facts_size(const dataset_facts_t *facts)
+{
+    return facts->channels * facts->height * facts->width;
+}
 
 /* Looks at the files and keeps nothing, on disk or in memory; needs neither a cache directory nor a region.
  * `thorough`: reads packed pictures through, so that damage shows. Errors: as of dataset_open. */
@@ -57,10 +60,6 @@ MUST_USE err_code_t dataset_look(const dataset_spec_t *spec, bool thorough, data
  * ERR_CONFIG (kind, shares, samples), ERR_LIMIT (2^32 samples or more), ERR_MEMORY, ERR_IO. */
 MUST_USE err_code_t dataset_open(const dataset_spec_t *spec, dataset_t **ret_self, err_t *err);
 void dataset_destroy(dataset_t **self_p);
-
-/* How many training samples region `index` has, by spec alone plus the total (pure): largest-remainder
- * rounding, so the regions' counts add up to `total`. */
-uint64_t dataset_region_samples(const double *shares, size_t region_count, size_t index, uint64_t total);
 
 const dataset_facts_t *dataset_facts(const dataset_t *self); /* borrowed */
 uint64_t dataset_samples(const dataset_t *self);             /* training samples of this region */

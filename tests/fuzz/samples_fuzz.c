@@ -1,5 +1,5 @@
-/* Samples in files from nowhere, of the kinds whose files hold pictures and labels together: all samples can be
- * read, or one line of error.
+/* Samples in files from nowhere, of the kinds whose files hold pictures and labels together: all samples can
+ * be read, or one line of error.
  *
  * An input is: one byte that chooses the kind; the file, for training and test alike. */
 #include "actors/model/data/kind.h"

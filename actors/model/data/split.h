@@ -3,8 +3,8 @@
  *   share      all samples are shuffled, then cut in proportion to the regions' shares
  *   label      sorted by class, in order within it, then cut so
  *   dirichlet  each region gets as many as its share says, and classes unevenly: regions take samples in a
- *              shuffled order, n_r turns for region r, and a turn takes the next sample (shuffled) of a class c
- *              that is drawn with a chance in proportion to
+ *              shuffled order, n_r turns for region r, and a turn takes the next sample (shuffled) of a class
+ *              c that is drawn with a chance in proportion to
  *
  *                  alpha + samples of class c that the region has already        (0 when class c is used up)
  *
@@ -16,7 +16,8 @@
  * Numbers of samples are exact: largest remainder (job.h), and every sample is one region's.
  *
  * Source   Hsu, Qi and Brown, "Measuring the Effects of Non-Identical Data Distribution for Federated Visual
- *          Classification", 2019; Blackwell and MacQueen, "Ferguson Distributions via Polya Urn Schemes", 1973.
+ *          Classification", 2019; Blackwell and MacQueen, "Ferguson Distributions via Polya Urn Schemes",
+ *          1973.
  * Threads  any.
  */
 #ifndef ACTORS_MODEL_DATA_SPLIT_H

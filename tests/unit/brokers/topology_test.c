@@ -60,7 +60,7 @@ static void s_check_round_trip(topology_t *topology, const char *what)
     topology_destroy(&topology);
 }
 
-/* What the regions have says how much there is: nobody needs a file to know it. */
+/* The regions' samples say how much there is: nobody needs a file to know it. */
 Test(topology, of_data_that_regions_own_the_whole_is_known)
 {
     static const char text[] = "job: {name: t, model: lenet, data: {dir: /all, split: own, test: b}}\n"

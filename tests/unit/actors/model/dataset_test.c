@@ -1,4 +1,5 @@
 #include "actors/model/dataset.h"
+#include "brokers/job.h"
 #include "tests/unit/actors/model/files.h"
 
 #include <math.h>
@@ -70,7 +71,7 @@ static void s_check_cover(dataset_spec_t spec, size_t *ret_region_of)
     for (spec.region_index = 0; spec.region_index < spec.region_count; spec.region_index++) {
         dataset_t *dataset = s_open(&spec);
         cr_assert_eq(dataset_samples(dataset),
-                     dataset_region_samples(spec.region_shares, spec.region_count, spec.region_index, TRAIN));
+                     job_region_samples(spec.region_shares, spec.region_count, spec.region_index, TRAIN));
         for (uint32_t i = 0; i < dataset_samples(dataset); i++) {
             float x[SIZE];
             uint32_t label;
@@ -220,7 +221,7 @@ Test(dataset, region_samples_add_up)
                 for (size_t i = 0; i < count; i++)
                     whole += shares[s][i];
                 for (size_t i = 0; i < count; i++) {
-                    uint64_t got = dataset_region_samples(shares[s], count, i, totals[t]);
+                    uint64_t got = job_region_samples(shares[s], count, i, totals[t]);
                     double quota = (double)totals[t] * shares[s][i] / whole;
                     cr_assert(fabs((double)got - quota) < 1 + 1e-6, "%llu for %g", (unsigned long long)got,
                               quota);
@@ -228,10 +229,9 @@ Test(dataset, region_samples_add_up)
                 }
                 cr_assert_eq(sum, totals[t]);
             }
-    cr_assert_eq(dataset_region_samples((double[]){2, 1}, 2, 0, 60000), 40000);
-    cr_assert_eq(dataset_region_samples((double[]){1, 1, 1}, 3, 0, 10), 4,
-                 "the first of equals gets the rest");
-    cr_assert_eq(dataset_region_samples((double[]){1, 1, 1}, 3, 2, 10), 3);
+    cr_assert_eq(job_region_samples((double[]){2, 1}, 2, 0, 60000), 40000);
+    cr_assert_eq(job_region_samples((double[]){1, 1, 1}, 3, 0, 10), 4, "the first of equals gets the rest");
+    cr_assert_eq(job_region_samples((double[]){1, 1, 1}, 3, 2, 10), 3);
 }
 
 Test(dataset, refuses_each_missing_file)

@@ -48,7 +48,8 @@ static void s_count(split_t split, size_t ret_counts[REGIONS][CLASSES])
     }
 }
 
-/* The mean over regions of how far the largest part of a class is above an even one: 0 is even, 1 is one class. */
+/* The mean over regions of how far the largest part of a class is above an even one: 0 is even, 1 is one
+ * class. */
 static double s_skew(size_t counts[REGIONS][CLASSES])
 {
     double sum = 0;
