@@ -1,6 +1,6 @@
 /* The binary files of CIFAR-10 (data_batch_1.bin ..., test_batch.bin) and CIFAR-100 (train.bin, test.bin),
- * plain or gzipped: records of the label, in CIFAR-100 the coarse one and then the fine one, which is taken, and
- * (3, 32, 32) unsigned bytes.
+ * plain or gzipped: records of the label, in CIFAR-100 the coarse one and then the fine one, which is taken,
+ * and (3, 32, 32) unsigned bytes.
  *
  * Source   Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009; the data's page,
  *          section "Binary version". */

@@ -419,7 +419,7 @@ static const case_t s_cases[] = {
      "in its files"},
     {"model: lenet\n  data: {kind: idx, dir: /data}",
      "model: ledger\n  data: {kind: counter, samples: 8, split: own}",
-     "t.yaml:4:45: job.data.split: kind counter has no files that a region could own; write share or label"},
+     "t.yaml:4:44: job.data.split: kind counter has no files that a region could own; write share or label"},
     {"dir: /data", "dir: /data, test: c",
      "t.yaml:4:39: job.data.test: no region has the name \"c\"; write all, or one of a, b"},
     {"dir: /data", "dir: /data, split: dirichlet, alpha: 0",
