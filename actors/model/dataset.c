@@ -170,6 +170,36 @@ err_code_t dataset_look(const dataset_spec_t *spec, bool thorough, dataset_facts
     return code;
 }
 
+static err_code_t s_count(const dataset_t *self, uint64_t **ret_counts, err_t *err)
+{
+    uint64_t *counts = self->row->files ? calloc((size_t)self->facts.label_most + 1, sizeof *counts) : NULL;
+    if (self->row->files && !counts)
+        return err_set(err, ERR_MEMORY, "no memory to count classes");
+    for (uint64_t i = 0; counts && i < self->own_count; i++)
+        counts[s_training_label(self, self->own ? self->own[i] : i)]++;
+    *ret_counts = counts;
+    return ERR_OK;
+}
+
+err_code_t dataset_count(const dataset_spec_t *spec, dataset_facts_t *ret_facts, uint64_t **ret_counts,
+                         err_t *err)
+{
+    dataset_t self = {0};
+    err_code_t code = s_check_shares(spec, err);
+    if (!code)
+        code = s_open_kind(&self, spec, LOOK_THROUGH, err);
+    if (!code)
+        code = s_split(&self, spec, err);
+    if (!code)
+        code = s_count(&self, ret_counts, err);
+    if (!code)
+        *ret_facts = self.facts;
+    if (self.kind)
+        self.kind->close(self.state);
+    free(self.own);
+    return code;
+}
+
 const dataset_facts_t *dataset_facts(const dataset_t *self)
 {
     return &self->facts;

@@ -55,6 +55,12 @@ static inline size_t dataset_facts_size(const dataset_facts_t *facts)
 MUST_USE err_code_t dataset_look(const dataset_spec_t *spec, bool thorough, dataset_facts_t *ret_facts,
                                  err_t *err);
 
+/* The same thoroughly, and how many training samples of each class the region has.
+ *
+ *   out  ret_counts  (label_most + 1), for the caller to free; NULL for counter, which has no classes */
+MUST_USE err_code_t dataset_count(const dataset_spec_t *spec, dataset_facts_t *ret_facts,
+                                  uint64_t **ret_counts, err_t *err);
+
 /* Errors: ERR_NOT_FOUND (a file is missing: names it and the Debian package that has it), ERR_MALFORMED
  * (truncated, wrong magic, counts that differ, labels out of range: names file, expected and found),
  * ERR_CONFIG (kind, shares, samples), ERR_LIMIT (2^32 samples or more), ERR_MEMORY, ERR_IO. */

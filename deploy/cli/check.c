@@ -151,7 +151,7 @@ static int s_check_topology(launch_t *launch, const cli_args_t *args)
     const char *const *sets = cli_values(args, "set", &set_count);
     if (launch_read(launch, cli_positional(args), sets, set_count, NULL, &err))
         return launch_wrong(launch, EXIT_WRONG, NULL, &err, true);
-    err_code_t rc = launch_look_dataset(launch, true, &err);
+    err_code_t rc = launch_look_dataset(launch, LAUNCH_HERE, true, &err);
     if (rc)
         return launch_wrong(launch, rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED,
                             "check", &err, false);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 const cli_command_t *const commands[] = {&command_up,         &command_check,
+                                         &command_data,
                                          &command_plan,       &command_simulate,
                                          &command_status,     &command_stop,
                                          &command_checkpoint, &command_scheduler,
