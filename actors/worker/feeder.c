@@ -115,22 +115,40 @@ void feeder_ask(feeder_t *self, const feeder_piece_t *piece)
     aside_begin(self->aside, s_gather, self);
 }
 
-feeder_samples_t feeder_take(feeder_t *self, const feeder_piece_t *piece)
+/* Fills the buffer that is not in use, unless it is filled with that; returns whether it was. */
+static bool s_fill(feeder_t *self, const feeder_piece_t *piece)
 {
     int64_t began_us = clock_now_us();
     buffer_t *buffer = &self->buffers[1 - self->in_use];
     s_wait(self);
-    self->tally.taken++;
-    if (buffer->filled && s_is(&buffer->piece, piece)) {
-        self->tally.ahead++;
-    } else {
+    bool was = buffer->filled && s_is(&buffer->piece, piece);
+    if (!was) {
         buffer->piece = *piece;
+        buffer->filled = true;
         s_gather(self);
     }
-    buffer->filled = false;
-    self->in_use = 1 - self->in_use;
     self->tally.waited_us += clock_now_us() - began_us;
+    return was;
+}
+
+static feeder_samples_t s_samples(const buffer_t *buffer)
+{
     return (feeder_samples_t){buffer->count, buffer->last, buffer->x, buffer->labels};
+}
+
+feeder_samples_t feeder_take(feeder_t *self, const feeder_piece_t *piece)
+{
+    self->tally.taken++;
+    self->tally.ahead += s_fill(self, piece);
+    self->in_use = 1 - self->in_use;
+    self->buffers[self->in_use].filled = false;
+    return s_samples(&self->buffers[self->in_use]);
+}
+
+feeder_samples_t feeder_peek(feeder_t *self, const feeder_piece_t *piece)
+{
+    s_fill(self, piece);
+    return s_samples(&self->buffers[1 - self->in_use]);
 }
 
 const feeder_tally_t *feeder_tally(const feeder_t *self)

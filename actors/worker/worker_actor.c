@@ -85,6 +85,25 @@ static void s_halt(void *hint)
     aside_destroy(&self->aside);
 }
 
+/* Which elements a batch touches: its samples are looked at before it is computed. */
+static err_code_t s_touches(void *hint, uint64_t batch, ranges_t *ret_elements)
+{
+    worker_hint_t *self = hint;
+    err_code_t code = ERR_OK;
+    bool last = false;
+    for (feeder_piece_t piece = {.batch = batch}; !code && !last;) {
+        feeder_samples_t samples = feeder_peek(self->feeder, &piece);
+        ranges_t touched = {0};
+        code = model_touches(self->model, samples.x, samples.count, &touched);
+        if (!code)
+            code = ranges_union(ret_elements, &touched);
+        ranges_fini(&touched);
+        piece.from += samples.count;
+        last = samples.last;
+    }
+    return code;
+}
+
 static err_code_t s_open_worker(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
 {
     worker_hint_t *self = hint;
@@ -110,7 +129,9 @@ static err_code_t s_open_worker(void *hint, uint64_t *incarnation, void **ret_co
                           .shard_first = shard_first,
                           .layout = layout,
                           .chunk_bytes = MESSAGE_CHUNK_BYTES,
-                          .checksums = self->with.checksums};
+                          .checksums = self->with.checksums,
+                          .touches = job_sends_rows(self->with.topology, layout) ? s_touches : NULL,
+                          .touches_hint = self};
     *ret_core = self->core = worker_core_new(&spec);
     free(shard_first);
     return ERR_OK;

@@ -83,6 +83,9 @@ static void s_print_summary(const topology_t *topology, const job_t *job)
                topology->regions[r].name, (unsigned long long)region->samples, 100 * region->share, workers,
                (unsigned long long)topology->regions[r].shards, (unsigned long long)region->steps,
                (unsigned long long)region->width, (unsigned long long)region->batch_max);
+        if (launch_data_elsewhere(topology, r))
+            printf("  %-16s its data are not on this machine: cloudless data TOPOLOGY --region %s there\n",
+                   "", topology->regions[r].name);
     }
     for (size_t i = 0; i < topology->link_count; i++) {
         const topology_link_t *link = &topology->links[i];

@@ -98,6 +98,9 @@ dataset_spec_t launch_dataset_spec(const topology_t *topology, size_t region, do
 #define LAUNCH_ALL (SIZE_MAX - 1)
 #define LAUNCH_HERE SIZE_MAX
 
+/* Returns whether a region has data of its own that are not on this machine. */
+bool launch_data_elsewhere(const topology_t *topology, size_t region);
+
 /* Looks at the data set without keeping any of it, on disk or in memory, compares it with the model, and
  * derives the job. Every command that computes does so before it creates anything; `thorough`: and reads
  * everything through.

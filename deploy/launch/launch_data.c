@@ -41,6 +41,29 @@ static err_code_t s_check_shards(const topology_t *topology, err_t *err)
     return rc;
 }
 
+/* Fewer samples are no batch, or leave workers without one. Where regions wait for each other, batches are as
+ * large as a region's part. */
+static err_code_t s_check_enough(const topology_t *topology, const job_t *job, err_t *err)
+{
+    for (size_t r = 0; r < topology->region_count && !job->waits; r++) {
+        const topology_region_t *region = &topology->regions[r];
+        uint64_t samples = job->regions[r].samples;
+        if (samples < topology->job.batch)
+            return err_set(err, ERR_CONFIG,
+                           "region %s has %llu samples, fewer than one batch of %llu; write a smaller "
+                           "job.batch, or give "
+                           "it more",
+                           region->name, (unsigned long long)samples,
+                           (unsigned long long)topology->job.batch);
+        if (samples < region->workers)
+            return err_set(err, ERR_CONFIG,
+                           "region %s has %llu samples, fewer than its %llu workers; write fewer workers, or "
+                           "give it more",
+                           region->name, (unsigned long long)samples, (unsigned long long)region->workers);
+    }
+    return ERR_OK;
+}
+
 /* Pictures that are moved so far would not be seen. */
 static err_code_t s_check_shift(const topology_t *topology, const dataset_facts_t *facts, err_t *err)
 {
@@ -58,11 +81,10 @@ static err_code_t s_check_shift(const topology_t *topology, const dataset_facts_
 static err_code_t s_accept(const topology_t *topology, size_t region, const dataset_facts_t *facts,
                            err_t *err)
 {
-    const char *key = topology->job.data.split == SPLIT_OWN ? topology->regions[region].name : "job.data.dir";
     err_code_t rc = model_accepts(topology->job.model, facts, err);
     if (!rc)
         rc = s_check_shift(topology, facts, err);
-    return rc ? err_prefix(err, rc, "%s %s", key, topology_data_dir(topology, region)) : ERR_OK;
+    return rc ? err_prefix(err, rc, "job.data.dir %s", topology_data_dir(topology, region)) : ERR_OK;
 }
 
 /* Adds what another region has of its own. */
@@ -87,9 +109,10 @@ static err_code_t s_merge(const topology_t *topology, size_t region, const datas
     return ERR_OK;
 }
 
-static bool s_is_elsewhere(const topology_t *topology, size_t region)
+bool launch_data_elsewhere(const topology_t *topology, size_t region)
 {
-    return access(topology_data_dir(topology, region), F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR);
+    return topology->job.data.split == SPLIT_OWN && access(topology_data_dir(topology, region), F_OK) < 0 &&
+           (errno == ENOENT || errno == ENOTDIR);
 }
 
 static err_code_t s_look_at(const topology_t *topology, size_t region, bool thorough, dataset_facts_t *all,
@@ -101,7 +124,11 @@ static err_code_t s_look_at(const topology_t *topology, size_t region, bool thor
     err_code_t rc = dataset_look(&spec, thorough, &facts, err);
     if (!rc)
         rc = s_accept(topology, region, &facts, err);
-    return rc ? rc : s_merge(topology, region, &facts, all, err);
+    if (!rc)
+        rc = s_merge(topology, region, &facts, all, err);
+    return rc && topology->job.data.split == SPLIT_OWN
+               ? err_prefix(err, rc, "data of region %s", topology->regions[region].name)
+               : rc;
 }
 
 /* Looks at one region's data, or at those of several. Of one copy that all have each region is like the
@@ -115,7 +142,7 @@ static err_code_t s_look(const topology_t *topology, size_t which, bool thorough
     if (!several || !own)
         rc = s_look_at(topology, several ? 0 : which, thorough, &all, err);
     for (size_t r = 0; !rc && several && own && r < topology->region_count; r++)
-        if (which != LAUNCH_HERE || !s_is_elsewhere(topology, r))
+        if (which != LAUNCH_HERE || !launch_data_elsewhere(topology, r))
             rc = s_look_at(topology, r, thorough, &all, err);
     if (!rc)
         *ret_facts = all;
@@ -131,7 +158,8 @@ static err_code_t s_derive_job(launch_t *self, const dataset_facts_t *facts, err
         return rc;
     self->facts = *facts;
     bool own = topology->job.data.split == SPLIT_OWN;
-    return job_derive(topology, own ? topology->job.data.samples : facts->total, &self->job, err);
+    rc = job_derive(topology, own ? topology->job.data.samples : facts->total, &self->job, err);
+    return rc ? rc : s_check_enough(topology, &self->job, err);
 }
 
 /* Puts where the topology says it before what is wrong with it. */
@@ -182,7 +210,8 @@ err_code_t launch_look_dataset(launch_t *self, size_t which, bool thorough, err_
                      s_place(self->mistakes->shards_place, ERR_CONFIG, &shards) ? shards.text : "");
     if (!rc)
         rc = s_derive_job(self, &facts, err);
-    return (rc == ERR_NOT_FOUND || rc == ERR_CONFIG) && self->mistakes
+    bool placed = self->topology->job.data.split != SPLIT_OWN; /* job.data says nothing of regions' files */
+    return (rc == ERR_NOT_FOUND || rc == ERR_CONFIG) && self->mistakes && placed
                ? s_place(self->mistakes->data_place, rc, err)
                : rc;
 }

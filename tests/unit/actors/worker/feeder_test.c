@@ -145,6 +145,13 @@ Test(feeder, what_was_not_foreseen_is_gathered_when_it_is_taken)
         feeder_ask(bench.feeder, &(feeder_piece_t){.test = true, .from = last ? 0 : from});
     }
     cr_assert_eq(from, 30);
+    feeder_samples_t seen = feeder_peek(bench.feeder, &(feeder_piece_t){.batch = 2});
+    const float *x = seen.x;
+    uint64_t ahead = feeder_tally(bench.feeder)->ahead;
+    feeder_samples_t taken = feeder_take(bench.feeder, &(feeder_piece_t){.batch = 2});
+    cr_assert(taken.x == x && taken.count == seen.count, "what was looked at is there");
+    cr_assert_eq(feeder_tally(bench.feeder)->ahead, ahead + 1);
+    feeder_ask(bench.feeder, &(feeder_piece_t){.batch = 1});
     feeder_destroy(&bench.feeder); /* while something is under way */
     s_close(&bench);
 }
