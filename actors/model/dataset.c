@@ -50,6 +50,20 @@ static err_code_t s_note_labels(dataset_t *self, const char *dir, data_part_t pa
     return ERR_OK;
 }
 
+static err_code_t s_find_absent(dataset_t *self, uint64_t count, err_t *err)
+{
+    dataset_facts_t *facts = &self->facts;
+    bool *seen = calloc((size_t)facts->label_most + 2, sizeof *seen);
+    if (!seen)
+        return err_set(err, ERR_MEMORY, "no memory to look for classes");
+    for (uint64_t i = 0; i < count; i++)
+        seen[self->kind->label(self->state, DATA_TRAIN, i)] = true;
+    while (seen[facts->absent])
+        facts->absent++;
+    free(seen);
+    return ERR_OK;
+}
+
 static err_code_t s_check_samples(dataset_t *self, const dataset_spec_t *spec, err_t *err)
 {
     uint64_t found = self->facts.total;
@@ -72,7 +86,9 @@ static err_code_t s_check_samples(dataset_t *self, const dataset_spec_t *spec, e
         return ERR_OK;
     self->facts.label_least = UINT_MAX;
     err_code_t code = s_note_labels(self, spec->dir, DATA_TRAIN, found, err);
-    return code ? code : s_note_labels(self, spec->dir, DATA_TEST, self->facts.tests, err);
+    if (!code)
+        code = s_note_labels(self, spec->dir, DATA_TEST, self->facts.tests, err);
+    return code ? code : s_find_absent(self, found, err);
 }
 
 static err_code_t s_open_kind(dataset_t *self, const dataset_spec_t *spec, look_t look, err_t *err)

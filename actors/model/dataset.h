@@ -42,6 +42,7 @@ typedef struct {
     uint64_t tests;                   /* 0 for counter */
     size_t channels, height, width;   /* of a picture; 1 x 1 x columns of a table; 1 x 1 x 1 for counter */
     unsigned label_least, label_most; /* of training and test samples; 0 for counter, whose labels are any */
+    unsigned absent;                  /* the first class without a training sample; at most label_most + 1 */
 } dataset_facts_t;
 
 /* Float32 values of a sample. */

@@ -19,8 +19,7 @@ struct feeder {
     feeder_spec_t spec;
     size_t sample_size;
     aside_t *aside;
-    bool
-        away; /* the other thread fills the buffer that is not in use; all below is its own until it is over */
+    bool away; /* the other thread fills the buffer that is not in use: all below is its own meanwhile */
     buffer_t buffers[2];
     size_t in_use;
     uint32_t *order; /* (samples of the region): the permutation of `epoch` */

@@ -1,5 +1,5 @@
-/* feeder - the samples that a worker computes with, gathered and augmented by a thread of its own, a piece ahead
- * of need.
+/* feeder - the samples that a worker computes with, gathered and augmented by a thread of its own, a piece
+ * ahead of need.
  *
  * Why      a worker that computes never waits for data to be unpacked, scaled and moved.
  * How      two buffers: one that is computed with, one that is filled meanwhile. What was not foreseen is
@@ -54,8 +54,8 @@ void feeder_destroy(feeder_t **self_p);
 void feeder_ask(feeder_t *self, const feeder_piece_t *piece);
 /* The samples of a piece, borrowed until the next is taken. */
 feeder_samples_t feeder_take(feeder_t *self, const feeder_piece_t *piece);
-/* The same without taking it: it is there when it is taken, unless another is asked for before. Borrowed until
- * the next call. */
+/* The same without taking it: it is there when it is taken, unless another is asked for before. Borrowed
+ * until the next call. */
 feeder_samples_t feeder_peek(feeder_t *self, const feeder_piece_t *piece);
 const feeder_tally_t *feeder_tally(const feeder_t *self); /* borrowed */
 

@@ -169,6 +169,7 @@ static int s_check_topology(launch_t *launch, const cli_args_t *args)
         s_print_summary(launch->topology, &launch->job);
     size_t problems = s_find_problems(launch->topology, &launch->job, json ? stderr : stdout) +
                       s_print_notes(launch->mistakes, json ? stderr : stdout) +
+                      launch_print_absent(launch, "  problem: ", json ? stderr : stdout) +
                       dial_binds(launch->topology, json ? stderr : stdout);
     if (cli_has(args, "dial"))
         problems += dial_brokers(launch->topology, transfer_bytes, json ? stderr : stdout) +

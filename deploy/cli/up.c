@@ -78,6 +78,8 @@ static int s_prepare_up(launch_t *launch, const cli_args_t *args)
     if (rc)
         return command_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "up", "%s",
                             err.text);
+    if (!cli_has(args, "quiet"))
+        launch_print_absent(launch, "cloudless: up: ", stderr);
     if (launch->topology->plan.apply)
         rc = planning_check(launch, &err);
     if (rc)

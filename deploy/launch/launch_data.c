@@ -5,6 +5,7 @@
 #include "deploy/launch/command.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -115,9 +116,9 @@ bool launch_data_elsewhere(const topology_t *topology, size_t region)
            (errno == ENOENT || errno == ENOTDIR);
 }
 
-static err_code_t s_look_at(const topology_t *topology, size_t region, bool thorough, dataset_facts_t *all,
-                            err_t *err)
+static err_code_t s_look_at(launch_t *self, size_t region, bool thorough, dataset_facts_t *all, err_t *err)
 {
+    const topology_t *topology = self->topology;
     double shares[TOPOLOGY_REGIONS_MAX];
     dataset_facts_t facts;
     dataset_spec_t spec = launch_dataset_spec(topology, region, shares);
@@ -126,6 +127,8 @@ static err_code_t s_look_at(const topology_t *topology, size_t region, bool thor
         rc = s_accept(topology, region, &facts, err);
     if (!rc)
         rc = s_merge(topology, region, &facts, all, err);
+    if (!rc)
+        self->absent[region] = facts.absent;
     return rc && topology->job.data.split == SPLIT_OWN
                ? err_prefix(err, rc, "data of region %s", topology->regions[region].name)
                : rc;
@@ -133,23 +136,25 @@ static err_code_t s_look_at(const topology_t *topology, size_t region, bool thor
 
 /* Looks at one region's data, or at those of several. Of one copy that all have each region is like the
  * first. */
-static err_code_t s_look(const topology_t *topology, size_t which, bool thorough, dataset_facts_t *ret_facts,
-                         err_t *err)
+static err_code_t s_look(launch_t *self, size_t which, bool thorough, dataset_facts_t *ret_facts, err_t *err)
 {
+    const topology_t *topology = self->topology;
     bool own = topology->job.data.split == SPLIT_OWN, several = which >= topology->region_count;
     dataset_facts_t all = {0};
     err_code_t rc = ERR_OK;
+    for (size_t r = 0; r < TOPOLOGY_REGIONS_MAX; r++)
+        self->absent[r] = UINT_MAX;
     if (!several || !own)
-        rc = s_look_at(topology, several ? 0 : which, thorough, &all, err);
+        rc = s_look_at(self, several ? 0 : which, thorough, &all, err);
     for (size_t r = 0; !rc && several && own && r < topology->region_count; r++)
         if (which != LAUNCH_HERE || !launch_data_elsewhere(topology, r))
-            rc = s_look_at(topology, r, thorough, &all, err);
+            rc = s_look_at(self, r, thorough, &all, err);
     if (!rc)
         *ret_facts = all;
     return rc;
 }
 
-/* What regions have of their own is counted by the topology: nobody has all of their files. */
+/* Samples that regions have of their own are counted by the topology: nobody has all of their files. */
 static err_code_t s_derive_job(launch_t *self, const dataset_facts_t *facts, err_t *err)
 {
     const topology_t *topology = self->topology;
@@ -177,7 +182,7 @@ static void s_look_anyway(launch_t *self)
     if (!topology || !self->mistakes->count)
         return;
     if (!mistakes_touch_any(self->mistakes, "job.data|job.model|regions")) {
-        err_code_t rc = s_look(topology, LAUNCH_HERE, false, &facts, &err);
+        err_code_t rc = s_look(self, LAUNCH_HERE, false, &facts, &err);
         if (rc && s_place(self->mistakes->data_place, rc, &err))
             mistakes_add(self->mistakes, "job.data", err.text);
     }
@@ -200,10 +205,24 @@ int launch_wrong(launch_t *self, int status, const char *where, const err_t *err
     return status;
 }
 
+size_t launch_print_absent(const launch_t *self, const char *before, FILE *out)
+{
+    size_t count = 0;
+    const topology_t *topology = self->topology;
+    for (size_t r = 0; topology->job.data.split == SPLIT_OWN && r < topology->region_count; r++)
+        if (self->facts.kind && self->absent[r] <= self->facts.label_most) {
+            fprintf(out,
+                    "%sregion %s has no training sample of class %u; it learns of it from the others alone\n",
+                    before, topology->regions[r].name, self->absent[r]);
+            count++;
+        }
+    return count;
+}
+
 err_code_t launch_look_dataset(launch_t *self, size_t which, bool thorough, err_t *err)
 {
     dataset_facts_t facts;
-    err_code_t rc = s_look(self->topology, which, thorough, &facts, err);
+    err_code_t rc = s_look(self, which, thorough, &facts, err);
     err_t shards = {0};
     if (rc && self->mistakes && s_check_shards(self->topology, &shards) == ERR_CONFIG)
         mistakes_add(self->mistakes, "regions[0].shards",

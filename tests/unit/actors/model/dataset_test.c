@@ -279,6 +279,7 @@ Test(dataset, any_label_is_read_and_told)
     cr_assert_eq(dataset_look(&spec, true, &facts, NULL), ERR_OK);
     cr_assert(facts.total == TRAIN && facts.tests == TEST && facts.height == 2 && facts.width == 3);
     cr_assert(facts.label_least == 0 && facts.label_most == 9 && !strcmp(facts.kind, "idx"));
+    cr_assert_eq(facts.absent, 10, "no class is");
     files_write_idx(&files, TRAIN_LABELS, false, 1, (size_t[]){TRAIN}, 5, 256);
     spec.split = SPLIT_LABEL;
     dataset_t *dataset = s_open(&spec);
@@ -290,6 +291,7 @@ Test(dataset, any_label_is_read_and_told)
     dataset_destroy(&dataset);
     cr_assert_eq(dataset_look(&spec, true, &facts, NULL), ERR_OK);
     cr_assert_eq(facts.label_most, 255);
+    cr_assert_eq(facts.absent, 1, "labels are 0, 5, 10 ...");
     cr_assert_neq(access(files.cache, F_OK), 0, "a look leaves nothing behind");
     files_destroy(&files);
 }

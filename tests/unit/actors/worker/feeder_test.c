@@ -77,7 +77,7 @@ static size_t s_take_epoch(bench_t *self, uint64_t epoch, bool ahead, float *ret
     return count;
 }
 
-/* Each sample once per epoch, in another order in each; whether it was asked for ahead makes no difference. */
+/* Each sample once per epoch, in another order in each, whether asked for ahead or not. */
 Test(feeder, an_epoch_has_every_sample_once)
 {
     bench_t ahead, alone;
