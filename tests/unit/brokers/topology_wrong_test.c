@@ -414,7 +414,7 @@ static const case_t s_cases[] = {
      "t.yaml:4:3: job.data.dir: missing with kind idx; write dir: /usr/share/datasets/fashion-mnist for "
      "instance"},
     {"dir: /data", "dir: /data, split: own",
-     "t.yaml:10:5: regions[0].data.samples: missing with job.data.split: own; write what `cloudless data` "
+     "t.yaml:11:5: regions[0].data.samples: missing with job.data.split: own; write what `cloudless data` "
      "counts "
      "in its files"},
     {"model: lenet\n  data: {kind: idx, dir: /data}",
