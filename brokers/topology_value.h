@@ -7,6 +7,7 @@
 
 #include "brokers/topology_field.h"
 
+#define FIELD_WHOLES_MAX 8 /* values of a FIELD_WHOLES */
 #define VALUE_WHAT_MAX 160
 #define VALUE_TEXT_MAX (TOPOLOGY_TEXT_MAX * 2 + 8) /* every character escaped, in quotes */
 

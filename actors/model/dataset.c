@@ -92,6 +92,7 @@ static err_code_t s_open_idx(dataset_t *self, const dataset_spec_t *spec, look_t
     self->facts = (dataset_facts_t){.kind = "idx",
                                     .total = spec->samples ? spec->samples : train[0],
                                     .tests = test[0],
+                                    .channels = 1,
                                     .height = train[1],
                                     .width = train[2],
                                     .label_least = s_least(self->train.labels.least, self->test.labels.least),
@@ -105,7 +106,8 @@ static err_code_t s_open_counter(dataset_t *self, const dataset_spec_t *spec, er
         return err_set(err, ERR_CONFIG, "data.samples is 0; write how many samples to count");
     self->is_counter = true;
     self->sample_size = 1;
-    self->facts = (dataset_facts_t){.kind = "counter", .total = spec->samples, .height = 1, .width = 1};
+    self->facts = (dataset_facts_t){
+        .kind = "counter", .total = spec->samples, .channels = 1, .height = 1, .width = 1};
     return ERR_OK;
 }
 

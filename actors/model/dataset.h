@@ -41,7 +41,7 @@ typedef struct {
     const char *kind;                 /* "idx" or "counter"; borrowed for ever */
     uint64_t total;                   /* training samples of all regions */
     uint64_t tests;                   /* 0 for counter */
-    size_t height, width;             /* of a picture; 1 x 1 for counter */
+    size_t channels, height, width;   /* of a picture; all 1 for counter */
     unsigned label_least, label_most; /* of training and test samples; 0 for counter, whose labels are any */
 } dataset_facts_t;
 

@@ -53,10 +53,10 @@ static err_code_t s_open_model(worker_hint_t *self, err_t *err)
     bool several = region->batch_max > MODEL_PIECE;
     uint64_t most = several ? MODEL_PIECE : region->batch_max;
     self->piece_max = most > WORKER_TEST_BATCH ? most : WORKER_TEST_BATCH;
-    const char *name = self->with.topology->job.model;
-    err_code_t rc = model_accepts(name, dataset_facts(self->with.dataset), err);
+    const model_spec_t *spec = &self->with.topology->job.model;
+    err_code_t rc = model_accepts(spec, dataset_facts(self->with.dataset), err);
     if (!rc)
-        rc = model_new(name, self->piece_max, &self->model, err);
+        rc = model_new(spec, self->piece_max, &self->model, err);
     if (rc)
         return rc;
     size_t sample_size = dataset_sample_size(self->with.dataset);

@@ -112,6 +112,7 @@ err_code_t launch_reread(const launch_t *self, const char *path, const char *con
     }
     if (changed->plan.samples_per_s <= 0) /* was measured */
         changed->plan.samples_per_s = self->topology->plan.samples_per_s;
+    topology_note_seen(changed, &self->topology->job.data.seen); /* too */
     err_t why = {0};
     rc = topology_may_become(self->topology, changed, &why);
     if (rc) {
@@ -204,6 +205,22 @@ err_code_t launch_replace_topology(const launch_t *self, const topology_t *chang
     return rc;
 }
 
+/* A run goes on with the model that it was begun with, whatever its data have become: as it was noted then, or,
+ * before it was, as the model is when nothing is said. */
+static err_code_t s_keep_seen(launch_t *self, err_t *err)
+{
+    char path[STATEDIR_PATH_MAX + 32];
+    topology_t *former = NULL, *topology = self->topology;
+    snprintf(path, sizeof path, "%s/" LAUNCH_TOPOLOGY_FILE, self->state_dir);
+    if (topology_read(path, NULL, 0, &former, NULL))
+        return ERR_OK; /* it is new, or what lies there says nothing */
+    topology->job.data.seen = former->job.data.seen;
+    topology_destroy(&former);
+    topology_note_seen(topology, &model_row(topology->job.said.name)->otherwise);
+    err_code_t rc = self->facts.kind ? model_accepts(&topology->job.model, &self->facts, err) : ERR_OK;
+    return rc ? err_prefix(err, rc, "%s: the data are not those it was begun with", self->state_dir) : ERR_OK;
+}
+
 static err_code_t s_open_run(launch_t *self, err_t *err)
 {
     err_code_t rc = statedir_folder(self->state_dir, STATEDIR_RUN, self->run_dir, err);
@@ -229,6 +246,8 @@ static err_code_t s_take_state(launch_t *self, err_t *err)
     rc = s_open_run(self, err);
     if (!rc)
         rc = launch_begin_run(self, err);
+    if (!rc)
+        rc = s_keep_seen(self, err);
     return rc ? rc : launch_replace_topology(self, self->topology, err);
 }
 
@@ -327,6 +346,8 @@ static err_code_t s_join_state(launch_t *self, const char *role, err_t *err)
     err_code_t rc = statedir_check(self->state_dir, self->topology->job.name, self->digest, err);
     if (rc == ERR_NOT_FOUND)
         rc = s_create_state(self, err);
+    else if (!rc)
+        rc = s_keep_seen(self, err);
     if (!rc)
         rc = s_check_not_held(self, err);
     if (!rc)
@@ -465,13 +486,19 @@ static err_code_t s_check_shards(const topology_t *topology, err_t *err)
 {
     layout_t *layout = calloc(1, sizeof *layout);
     CHECK(layout);
-    err_code_t rc = model_layout_of(topology->job.model, layout, err);
+    err_code_t rc = model_layout_of(&topology->job.model, layout, err);
     if (!rc && topology->region_count && topology->regions[0].shards > layout->count)
         rc = err_set(err, ERR_CONFIG,
                      "regions[0].shards: %llu are more than the %zu parameters of model %s; write fewer",
-                     (unsigned long long)topology->regions[0].shards, layout->count, topology->job.model);
+                     (unsigned long long)topology->regions[0].shards, layout->count, topology->job.model.name);
     free(layout);
     return rc;
+}
+
+static void s_note_seen(launch_t *self, const dataset_facts_t *facts)
+{
+    model_spec_t seen = model_seen(facts);
+    topology_note_seen(self->topology, &seen);
 }
 
 /* The actors that compute later rely on it: sizes, classes and kinds of data and model are compared here, and
@@ -479,7 +506,8 @@ static err_code_t s_check_shards(const topology_t *topology, err_t *err)
 static err_code_t s_derive_job(launch_t *self, const dataset_facts_t *facts, err_t *err)
 {
     const topology_t *topology = self->topology;
-    err_code_t rc = model_accepts(topology->job.model, facts, err);
+    s_note_seen(self, facts);
+    err_code_t rc = model_accepts(&topology->job.model, facts, err);
     if (rc)
         return err_prefix(err, rc, "job.data.dir %s", topology->job.data.dir);
     rc = s_check_shards(topology, err);
@@ -507,7 +535,9 @@ static void s_look_anyway(launch_t *self)
     if (!mistakes_touch_any(self->mistakes, "job.data|job.model|regions")) {
         dataset_spec_t spec = s_dataset_spec(topology, shares);
         err_code_t rc = dataset_look(&spec, false, &facts, &err);
-        if (!rc && (rc = model_accepts(topology->job.model, &facts, &err)))
+        if (!rc)
+            s_note_seen(self, &facts);
+        if (!rc && (rc = model_accepts(&topology->job.model, &facts, &err)))
             rc = err_prefix(&err, rc, "job.data.dir %s", topology->job.data.dir);
         if (rc && s_place(self->mistakes->data_place, rc, &err))
             mistakes_add(self->mistakes, "job.data", err.text);

@@ -171,13 +171,13 @@ static err_code_t s_open_region(void *hint, uint64_t *incarnation, void **ret_co
     legacy_t legacy;
     s_load_legacy(self, &legacy);
     rc = s_next_term(self, &legacy, &term, err);
-    const char *kind = model_data_kind(self->with.topology->job.model);
+    const model_row_t *model = model_row(self->with.topology->job.model.name);
     region_spec_t spec = {.topology = self->with.topology,
                           .region_index = self->with.region_index,
                           .term = term,
                           .nodes_expected = self->with.nodes_expected,
                           .settle_us = self->with.settle_us,
-                          .evaluates = kind && !strcmp(kind, "idx"),
+                          .evaluates = model && !model->counts,
                           .pid = (uint64_t)getpid(),
                           .run = run.id,
                           .run_adopts = run.adopted,

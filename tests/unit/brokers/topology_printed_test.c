@@ -130,5 +130,5 @@ Test(topology_printed, names_in_reports_and_plans_are_those_of_the_keys)
         s_expect_word("job.sync.encoding", encoding_at(i)->name);
     const char *at = model_names();
     for (char word[WORD_MAX]; s_next_word(&at, word);)
-        s_expect_word("job.model", word);
+        s_expect_word("job.model.name", word);
 }
