@@ -7,6 +7,8 @@
 #ifndef BROKERS_MODEL_SPEC_H
 #define BROKERS_MODEL_SPEC_H
 
+#include "brokers/data_kinds.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,7 +28,7 @@ typedef struct {
 
 typedef struct {
     const char *takes;      /* options that it has: "hidden|classes|input" */
-    bool counts;            /* samples that are numbers, and not pictures */
+    data_form_t form;       /* of the samples that it is trained on */
     model_spec_t otherwise; /* its name, and what is meant where neither the topology nor the data say */
 } model_row_t;
 

@@ -126,7 +126,7 @@ static void s_write_digest(const field_t *parent, const void *base, FILE *out)
             size_t count = *(const size_t *)(const void *)((const char *)base + field->count_offset);
             for (size_t i = 0; i < count; i++)
                 s_write_digest(field, (const char *)base + field->offset + i * field->element_size, out);
-        } else if (field->digest && field_is_said(field, base)) {
+        } else if (field->digest && value_is_said(field, base)) {
             const char *path = field_is_bare(parent, field) ? parent->path : field->path;
             fprintf(out, "%s=%s\n", path, value_print(field, base, text));
         }

@@ -102,6 +102,7 @@ typedef struct {
             double momentum;
             bool linear;   /* schedule: constant or linear */
             double warmup; /* share of all samples over which the rate rises from 0; default 0 */
+            double clip_norm, clip_value; /* of a worker's gradient; 0: not clipped */
         } optimizer;
         struct {
             strategy_name_t strategy;
@@ -199,9 +200,9 @@ typedef struct {
 MUST_USE err_code_t topology_carry(const topology_t *self, const topology_t *next,
                                    topology_carried_t *ret_carried, size_t *ret_count, err_t *err);
 
-/* XXH3 over everything that must be equal in all processes of a job and for a resume: job (without data.dir, and
- * what was seen of data), number of shards, regions and their shares, and where inside is sync their workers, which a step's batches
- * are counted by. The order of keys in the file does not matter. As 16 hexadecimal digits. */
+/* XXH3 over everything that must be equal in all processes of a job and for a resume: job (without data.dir,
+ * and what was seen of data), number of shards, regions and their shares, and where inside is sync their
+ * workers, which a step's batches are counted by. The order of keys in the file does not matter. As 16 hexadecimal digits. */
 void topology_digest(const topology_t *self, char ret_hex[17]);
 
 /* From the same table: the JSON Schema for editors, the annotated default file, and the effective topology.

@@ -76,8 +76,9 @@ static err_code_t s_check_model(const tree_t *tree, const topology_t *self, err_
     const field_t *model = field_find(field_find(NULL, "job"), "model");
     const model_row_t *row = model_row(self->job.said.name);
     for (const field_t *field = field_next(model, NULL); row && field; field = field_next(model, field))
-        if (field->optional && field_is_said(field, self) && !model_row_takes(row, field_key(field)))
-            return s_fail(tree, field->path, err, "model %s has no such option; write another model, or leave it out",
+        if (field->optional && value_is_said(field, self) && !model_row_takes(row, field_key(field)))
+            return s_fail(tree, field->path, err,
+                          "model %s has no such option; write another model, or leave it out",
                           row->otherwise.name);
     return ERR_OK;
 }
@@ -86,7 +87,7 @@ static err_code_t s_check_data(const tree_t *tree, const topology_t *self, err_t
 {
     bool counter = strcmp(self->job.data.kind, "counter") == 0;
     const model_row_t *row = model_row(self->job.said.name);
-    bool ledger = row && row->counts;
+    bool ledger = row && row->form == DATA_COUNTS;
     if (ledger && !counter)
         return s_fail(tree, "job.data.kind", err,
                       "model ledger counts samples and reads no files; write counter");
@@ -98,7 +99,8 @@ static err_code_t s_check_data(const tree_t *tree, const topology_t *self, err_t
                       "missing with kind counter; write samples: 1000 for instance");
     if (!counter && self->job.data.dir[0] == '\0')
         return s_fail(tree, "job.data.dir", err,
-                      "missing with kind idx; write dir: /usr/share/datasets/fashion-mnist for instance");
+                      "missing with kind %s; write dir: /usr/share/datasets/fashion-mnist for instance",
+                      self->job.data.kind);
     return ERR_OK;
 }
 
@@ -164,6 +166,17 @@ static err_code_t s_check_momentum(const tree_t *tree, const topology_t *self, e
     if (!optimizer->momentum && self->job.optimizer.momentum > 0)
         return s_fail(tree, "job.optimizer.momentum", err,
                       "%s has none; write name: momentum, or leave it out", optimizer->name);
+    return ERR_OK;
+}
+
+static err_code_t s_check_clip(const tree_t *tree, const topology_t *self, err_t *err)
+{
+    bool norm = self->job.optimizer.clip_norm > 0;
+    if ((norm || self->job.optimizer.clip_value > 0) && strcmp(self->job.data.kind, "counter") == 0)
+        return s_fail(
+            tree, norm ? "job.optimizer.clip_norm" : "job.optimizer.clip_value", err,
+            "with kind counter gradients are counts, which are added as they are; write 0, or leave "
+            "it out");
     return ERR_OK;
 }
 
@@ -520,6 +533,7 @@ static const struct {
     {s_check_overlap, "job.sync.overlap|job.sync.every|job.sync.strategy"},
     {s_check_compensate, "job.sync.compensate|job.sync.strategy|job.data.kind"},
     {s_check_momentum, "job.optimizer"},
+    {s_check_clip, "job.optimizer|job.data.kind"},
     {s_check_quorum, "job.sync.quorum"},
     {s_check_encoding, "job.sync.encoding|job.sync.strategy"},
     {s_check_model, "job.model"},

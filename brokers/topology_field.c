@@ -64,17 +64,8 @@ size_t field_wholes(const field_t *self, const void *base)
     return values[0] ? self->element_max : 0;
 }
 
-bool field_is_said(const field_t *self, const void *base)
-{
-    const void *at = (const char *)base + self->offset;
-    if (!self->optional)
-        return true;
-    if (self->type == FIELD_WHOLES)
-        return field_wholes(self, base) > 0;
-    return self->type == FIELD_WHOLE ? *(const uint64_t *)at != 0 : *(const unsigned *)at != 0;
-}
-
-const char *field_path(const field_t *parent, const field_t *field, const char *prefix, char *out, size_t size)
+const char *field_path(const field_t *parent, const field_t *field, const char *prefix, char *out,
+                       size_t size)
 {
     if (field_is_bare(parent, field))
         snprintf(out, size, "%s", prefix);

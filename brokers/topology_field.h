@@ -38,12 +38,12 @@ typedef struct {
     const char *path;
     field_type_t type;
     bool required;
-    bool live;   /* may change while the job runs: what plans are made of */
-    bool digest; /* must be equal in all processes of a job and for a resume ... */
-    bool carry;  /* ... where a job that goes on may have another value than it had */
-    bool above;  /* min itself is not allowed */
-    bool below;  /* max itself is not allowed */
-    bool optional; /* 0, or an empty list, is as good as nothing: not printed, and not part of the digest */
+    bool live;     /* may change while the job runs: what plans are made of */
+    bool digest;   /* must be equal in all processes of a job and for a resume ... */
+    bool carry;    /* ... where a job that goes on may have another value than it had */
+    bool above;    /* min itself is not allowed */
+    bool below;    /* max itself is not allowed */
+    bool optional; /* its default is as good as nothing: not printed, and not part of the digest */
     size_t offset;
     size_t element_size; /* of a list */
     size_t element_max;  /* of a list */
@@ -67,12 +67,11 @@ const char *field_key(const field_t *self);
 
 /* Returns whether a map may be written as the value of this one of its keys. */
 bool field_is_bare(const field_t *parent, const field_t *field);
-/* Returns whether an optional key has a value in the struct at `base`; others always have one. */
-bool field_is_said(const field_t *self, const void *base);
 /* How many values a FIELD_WHOLES has there. */
 size_t field_wholes(const field_t *self, const void *base);
 /* "PREFIX.KEY", or the prefix alone for a bare key. Returns out. */
-const char *field_path(const field_t *parent, const field_t *field, const char *prefix, char *out, size_t size);
+const char *field_path(const field_t *parent, const field_t *field, const char *prefix, char *out,
+                       size_t size);
 
 size_t field_count(void);
 const field_t *field_at(size_t index);

@@ -68,7 +68,7 @@ static bool s_is_set(const field_t *field, const void *base)
     const char *at = base;
     if (field->given_offset)
         return *(const bool *)(at + field->given_offset);
-    if (!field_is_said(field, base))
+    if (!value_is_said(field, base))
         return false;
     bool text = field->type == FIELD_PATH || field->type == FIELD_ENDPOINT;
     return !text || at[field->offset] != '\0';
@@ -103,8 +103,7 @@ static void s_print_help(printer_t *self, const field_t *field, int indent)
     if (!container) {
         const char *unit = field->type == FIELD_WHOLES ? NULL : field->unit;
         snprintf(note, sizeof note, "[%s%s%s%s]", field->required ? "required; " : "", unit ? unit : "",
-                 unit ? ": " : "",
-                 field_remedy(field, remedy) + strlen("write "));
+                 unit ? ": " : "", field_remedy(field, remedy) + strlen("write "));
         if ((size_t)indent + strlen(field->help) + strlen(note) + 3 <= LINE_MAX_LENGTH)
             fprintf(self->out, " %s", note);
         else
@@ -118,7 +117,7 @@ static bool s_print_bare(const printer_t *self, const field_t *map, const void *
 {
     char text[VALUE_TEXT_MAX];
     for (const field_t *field = field_next(map, NULL); field; field = field_next(map, field))
-        if (!map->bare || (!field_is_bare(map, field) && field_is_said(field, base)))
+        if (!map->bare || (!field_is_bare(map, field) && value_is_said(field, base)))
             return false;
     fprintf(self->out, " %s\n", value_print(field_find(map, map->bare), base, text));
     return true;

@@ -209,9 +209,9 @@ static err_code_t s_read_bare(reader_t *self, const field_t *map, const tree_nod
     static const tree_node_t nothing = {.kind = TREE_MAP};
     err_code_t code = ERR_OK;
     for (const field_t *field = field_next(map, NULL); field; field = field_next(map, field))
-        code = s_first(code, field_is_bare(map, field)
-                                 ? s_read_scalar(self, field, node, path, base)
-                                 : s_read_absent(self, field, map, &nothing, path, base));
+        code =
+            s_first(code, field_is_bare(map, field) ? s_read_scalar(self, field, node, path, base)
+                                                    : s_read_absent(self, field, map, &nothing, path, base));
     return code;
 }
 

@@ -206,8 +206,7 @@ static void s_describe(json_value_t *schema, const field_t *field)
     bool has_default = field->otherwise && *field->otherwise;
     const char *unit = field->type == FIELD_WHOLES ? NULL : field->unit;
     snprintf(text, sizeof text, "%s%s%s%s%s%s", field->help, unit ? " (" : "", unit ? unit : "",
-             unit ? ")" : "", has_default ? "; default " : "",
-             has_default ? field->otherwise : "");
+             unit ? ")" : "", has_default ? "; default " : "", has_default ? field->otherwise : "");
     json_set_string(schema, "description", text);
 }
 

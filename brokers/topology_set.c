@@ -51,7 +51,8 @@ static err_code_t s_spread(tree_node_t *node, const char *path, size_t length, e
 {
     const field_t *map = NULL;
     for (size_t i = 0; i < field_count(); i++)
-        if (field_at(i)->bare && strlen(field_at(i)->path) == length && !memcmp(field_at(i)->path, path, length))
+        if (field_at(i)->bare && strlen(field_at(i)->path) == length &&
+            !memcmp(field_at(i)->path, path, length))
             map = field_at(i);
     if (!map || node->kind != TREE_SCALAR || s_is_null(node))
         return ERR_OK;

@@ -1,5 +1,5 @@
 /* The table itself: one row for each key that a topology may have. A new key needs its row, and a member in
- * topology.h. */
+ * topology.h. One with `digest` is `optional` too, so that runs that were begun before it was there go on. */
 #include "brokers/topology_field.h"
 
 #define JOB(member) offsetof(topology_t, job.member)
@@ -32,6 +32,12 @@ _Static_assert(sizeof(strategy_name_t) == sizeof(unsigned) && sizeof(optimizer_n
                    sizeof(security_t) == sizeof(unsigned) && sizeof(objective_t) == sizeof(unsigned),
                "enums of the table are stored as unsigned int");
 
+#define DATA_KIND(ID, NAME, TEXT, ...) "|" TEXT
+static const char s_data_kinds[] =
+#include "brokers/data_kinds.def"
+    ;
+#undef DATA_KIND
+
 static const field_t s_fields[] = {
     {"job", FIELD_MAP, .required = true, .help = "what is trained"},
     {"job.name", FIELD_NAME, .offset = JOB(name), .required = true, .digest = true,
@@ -41,16 +47,16 @@ static const field_t s_fields[] = {
     {"job.model.name", FIELD_WORD, .offset = JOB(said.name), .values = s_models + 1, .required = true,
      .digest = true, .help = "which model; ledger counts samples, to check the system itself"},
     {"job.model.hidden", FIELD_WHOLES, .offset = JOB(said.hidden), .count_offset = JOB(said.hidden_count),
-     .element_max = MODEL_HIDDEN_MAX, .min = "1", .max = "65536", .otherwise = "", .unit = "[512, 256]",
+     .element_max = MODEL_HIDDEN_MAX, .min = "1", .max = "65536", .otherwise = "[]", .unit = "[512, 256]",
      .optional = true, .digest = true, .help = "mlp: what comes out of each hidden layer"},
     {"job.model.classes", FIELD_WHOLE, .offset = JOB(said.classes), .values = "auto", .min = "1",
      .max = "65536", .otherwise = "auto", .optional = true, .digest = true, .unit = "classes",
      .help = "classes that are told apart; auto: as many as the labels of the data"},
     {"job.model.input", FIELD_WHOLES, .offset = JOB(said.input), .element_max = MODEL_INPUT_RANK, .min = "1",
-     .max = "4096", .otherwise = "", .unit = "[1, 28, 28]", .optional = true, .digest = true,
+     .max = "4096", .otherwise = "[]", .unit = "[1, 28, 28]", .optional = true, .digest = true,
      .help = "channels, height and width of a sample; left out: as the data have them"},
     {"job.data", FIELD_MAP, .required = true, .help = "the training data"},
-    {"job.data.kind", FIELD_WORD, .offset = JOB(data.kind), .values = "idx|counter", .otherwise = "idx",
+    {"job.data.kind", FIELD_WORD, .offset = JOB(data.kind), .values = s_data_kinds + 1, .otherwise = "idx",
      .digest = true, .help = "idx: files of the MNIST family; counter: no files, sample i is the number i"},
     {"job.data.dir", FIELD_PATH, .offset = JOB(data.dir), .otherwise = "",
      .help = "folder of the four idx files, plain or gzipped, on every node"},
@@ -64,7 +70,7 @@ static const field_t s_fields[] = {
      .max = "65536", .otherwise = "auto", .optional = true, .unit = "classes",
      .help = "classes that the data were seen to have; noted in the copy of this file that a run keeps"},
     {"job.data.input", FIELD_WHOLES, .offset = JOB(data.seen.input), .element_max = MODEL_INPUT_RANK,
-     .min = "1", .max = "4096", .otherwise = "", .unit = "[1, 28, 28]", .optional = true,
+     .min = "1", .max = "4096", .otherwise = "[]", .unit = "[1, 28, 28]", .optional = true,
      .help = "channels, height and width that samples were seen to have; noted likewise"},
     {"job.epochs", FIELD_WHOLE, .offset = JOB(epochs), .min = "1", .max = "1000000", .otherwise = "1",
      .digest = true, .carry = true, .unit = "epochs", .help = "passes over the data"},
@@ -90,6 +96,12 @@ static const field_t s_fields[] = {
      .otherwise = "0", .digest = true, .carry = true,
      .help =
          "share of the run in which the learning rate rises from 0; steadies a start with late gradients"},
+    {"job.optimizer.clip_norm", FIELD_NUMBER, .offset = JOB(optimizer.clip_norm), .optional = true,
+     .min = "0", .max = "1000000000", .otherwise = "0", .digest = true, .carry = true,
+     .help = "a worker's gradient that is longer than this is shortened to it before it is pushed; 0: not"},
+    {"job.optimizer.clip_value", FIELD_NUMBER, .offset = JOB(optimizer.clip_value), .optional = true,
+     .min = "0", .max = "1000000000", .otherwise = "0", .digest = true, .carry = true,
+     .help = "values of a worker's gradient beyond this and its negative are cut off there; 0: not"},
     {"job.sync", FIELD_MAP, .help = "how regions exchange what they learned"},
     {"job.sync.strategy", FIELD_ENUM, .offset = JOB(sync.strategy), .values = s_strategies + 1,
      .otherwise = "asgd-ga", .digest = true,

@@ -350,8 +350,6 @@ void value_default(const field_t *field, void *base)
     bool text = field->type == FIELD_PATH || field->type == FIELD_ENDPOINT;
     if (text && field->otherwise[0] == '\0')
         ((char *)base)[field->offset] = '\0';
-    else if (field->type == FIELD_WHOLES)
-        CHECK(value_parse(field, "[]", false, base, what));
     else
         CHECK(value_parse(field, field->otherwise, false, base, what));
 }
@@ -473,4 +471,10 @@ const char *value_print(const field_t *field, const void *base, char out[VALUE_T
             return s_print_text(field->values, out);
         return s_print_number(field->type, at, out);
     }
+}
+
+bool value_is_said(const field_t *field, const void *base)
+{
+    char text[VALUE_TEXT_MAX];
+    return !field->optional || strcmp(value_print(field, base, text), field->otherwise) != 0;
 }

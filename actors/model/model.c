@@ -61,12 +61,6 @@ static err_code_t s_lay_out(const made_t *made, layout_t *ret_layout, err_t *err
     return layout_add(ret_layout, "counters", 1, (size_t[]){LEDGER_COUNTERS}, err);
 }
 
-err_code_t model_check(const model_spec_t *spec, err_t *err)
-{
-    made_t made;
-    return s_make(spec, &made, err);
-}
-
 err_code_t model_layout_of(const model_spec_t *spec, layout_t *ret_layout, err_t *err)
 {
     made_t made;
@@ -85,11 +79,13 @@ model_spec_t model_seen(const dataset_facts_t *data)
 
 static err_code_t s_check_kind(const made_t *made, const dataset_facts_t *data, err_t *err)
 {
-    if (made->row->counts == (strcmp(data->kind, "counter") == 0))
+    static const char *const forms[] = {
+        [DATA_PICTURES] = "pictures", [DATA_TABLE] = "tables", [DATA_COUNTS] = "counter"};
+    if (made->row->form == data->form)
         return ERR_OK;
     return err_set(err, ERR_CONFIG,
-                   "data are of kind %s, and model %s takes %s; change job.data.kind, or job.model", data->kind,
-                   made->spec.name, made->row->counts ? "counter" : "pictures");
+                   "data are of kind %s, and model %s takes %s; change job.data.kind, or job.model",
+                   data->kind, made->spec.name, forms[made->row->form]);
 }
 
 static err_code_t s_check_input(const model_spec_t *spec, const dataset_facts_t *data, err_t *err)
@@ -126,7 +122,7 @@ err_code_t model_accepts(const model_spec_t *spec, const dataset_facts_t *data, 
         code = s_check_kind(&made, data, err);
     if (!code)
         code = s_check_input(&made.spec, data, err);
-    return code || made.row->counts ? code : s_check_labels(&made.spec, data, err);
+    return code || made.row->form == DATA_COUNTS ? code : s_check_labels(&made.spec, data, err);
 }
 
 /* -- one that computes ------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@
 
 #define ABSOLUTE_BITS 0x7fffffffU
 #define INFINITY_BITS 0x7f800000U
+#define LANES 16
 #define BLOCK                                                                                                \
     4096 /* elements between two looks at the result: 16 KiB, which stays in the first-level cache */
 
@@ -49,6 +50,43 @@ void vector_subtract(size_t n, float *restrict a, const float *restrict x, const
 {
     for (size_t i = 0; i < n; i++)
         a[i] = x[i] - y[i];
+}
+
+CLONES
+void vector_scale(size_t n, float *a, float x)
+{
+    for (size_t i = 0; i < n; i++)
+        a[i] *= x;
+}
+
+CLONES
+void vector_clamp(size_t n, float *a, float most)
+{
+    for (size_t i = 0; i < n; i++) {
+        float x = a[i] > most ? most : a[i];
+        a[i] = x < -most ? -most : x;
+    }
+}
+
+/* Sums in lanes of their own, so that registers of every width add in the same order. */
+CLONES
+static void s_add_squares(size_t n, const float *a, double *restrict sums)
+{
+    for (size_t i = 0; i < n; i += LANES)
+        for (size_t lane = 0; lane < LANES; lane++)
+            sums[lane] += (double)a[i + lane] * (double)a[i + lane];
+}
+
+double vector_squares(size_t n, const float *a)
+{
+    double sums[LANES] = {0}, sum = 0;
+    size_t whole = n - n % LANES;
+    s_add_squares(whole, a, sums);
+    for (size_t i = whole; i < n; i++)
+        sums[i - whole] += (double)a[i] * (double)a[i];
+    for (size_t lane = 0; lane < LANES; lane++)
+        sum += sums[lane];
+    return sum;
 }
 
 /* The largest magnitude as bits: for floats without their sign the order of the bits is that of the values,

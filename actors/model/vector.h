@@ -27,6 +27,12 @@ void vector_compensate(size_t n, float *y, float factor, const float *g, const f
 void vector_add_difference(size_t n, float *a, const float *x, const float *y);
 /* a <- x - y; the arrays must not overlap. */
 void vector_subtract(size_t n, float *a, const float *x, const float *y);
+/* a <- x a */
+void vector_scale(size_t n, float *a, float x);
+/* a <- max(-most, min(most, a)); NaN stays NaN. */
+void vector_clamp(size_t n, float *a, float most);
+/* Returns the sum of the squares, in double: finite for finite values, else NaN or Inf. */
+double vector_squares(size_t n, const float *a);
 /* Returns whether no element is NaN or Inf. */
 bool vector_finite(size_t n, const float *a);
 

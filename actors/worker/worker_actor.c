@@ -101,6 +101,7 @@ static err_code_t s_open_worker(void *hint, uint64_t *incarnation, void **ret_co
                           .incarnation = *incarnation,
                           .shard_count = shard_count,
                           .shard_first = shard_first,
+                          .layout = layout,
                           .chunk_bytes = MESSAGE_CHUNK_BYTES,
                           .checksums = self->with.checksums};
     *ret_core = self->core = worker_core_new(&spec);

@@ -2,7 +2,6 @@
 
 #include "actors/kit/core_base.h"
 #include "actors/kit/timers.h"
-#include "actors/model/optimizer.h"
 #include "actors/worker/worker_gradients.h"
 #include "actors/worker/worker_lease.h"
 #include "actors/worker/worker_pull.h"
@@ -445,7 +444,7 @@ static void s_begin_push(worker_core_t *self, uint64_t samples, int64_t now_us)
     uint64_t pushed = self->slot.batch, next;
     buf_t *gradient = worker_gradients_taken(&self->gradients);
     bool evaluate, carried;
-    if (!vector_finite(worker_shards_all(&self->shards), buf_peek(gradient)))
+    if (!worker_clip(&self->gradients.clip, buf_data(gradient)))
         gradient = NULL;
     self->slot.state = SLOT_IDLE;
     carried = !self->stop.asked && worker_lease_next(&self->lease, &evaluate, &next) && !evaluate;
@@ -538,11 +537,15 @@ worker_core_t *worker_core_new(const worker_spec_t *spec)
     worker_shards_init(&self->shards, spec);
     self->spec = *spec;
     self->spec.shard_first = self->shards.first;
+    self->spec.layout = NULL; /* not kept */
     size_t pushes = self->share->width > PUSHES_MIN ? self->share->width : PUSHES_MIN;
     worker_status_init(&self->status, spec->status_us);
     worker_pull_init(&self->pull, &self->base, &self->shards, spec->checksums);
     worker_pushes_init(&self->pushes, pushes, &self->base, &self->shards, &self->spec);
     worker_gradients_init(&self->gradients, pushes, worker_shards_all(&self->shards));
+    worker_clip_init(&self->gradients.clip, spec->topology->job.optimizer.clip_norm,
+                     spec->topology->job.optimizer.clip_value, spec->layout,
+                     worker_shards_all(&self->shards));
     return self;
 }
 

@@ -5,15 +5,16 @@
  *          the next lease is asked for before the last batch of the old one is done.
  * Effects  worker_core_take_task offers one computation at a time; the driver runs the model and calls
  *          worker_core_computed or worker_core_evaluated.
- * Checks   a whole gradient is checked for finiteness before any part of it is sent; one that is not is
- *          announced to every shard by a push with samples = 0 and no data, which consumes the batch's name
- *          and records it as refused.
+ * Checks   a whole gradient is checked for finiteness, and clipped, before any part of it is sent; one that
+ *          is not finite is announced to every shard by a push with samples = 0 and no data, which consumes
+ *          the batch's name and records it as refused.
  */
 #ifndef ACTORS_WORKER_WORKER_CORE_H
 #define ACTORS_WORKER_WORKER_CORE_H
 
 #include "actors/kit/role.h"
 #include "brokers/job.h"
+#include "codec/tensor/layout.h"
 
 typedef struct {
     const topology_t *topology; /* borrowed */
@@ -23,10 +24,11 @@ typedef struct {
     uint64_t incarnation;
     size_t shard_count;
     const size_t
-        *shard_first;   /* (shard_count + 1): first element of each shard, and the number of all; copied */
-    size_t chunk_bytes; /* MESSAGE_CHUNK_BYTES; a multiple of 4 */
-    bool checksums;     /* whether to send them (not within one process) and to insist on them */
-    int64_t status_us;  /* between two statuses; 0: as the scheduler expects of a real worker */
+        *shard_first; /* (shard_count + 1): first element of each shard, and the number of all; copied */
+    const layout_t *layout; /* of the model, borrowed for the call; NULL: all is the optimizer's */
+    size_t chunk_bytes;     /* MESSAGE_CHUNK_BYTES; a multiple of 4 */
+    bool checksums;         /* whether to send them (not within one process) and to insist on them */
+    int64_t status_us;      /* between two statuses; 0: as the scheduler expects of a real worker */
 } worker_spec_t;
 
 typedef struct worker_core worker_core_t;

@@ -16,6 +16,7 @@ void worker_gradients_fini(worker_gradients_t *self)
     for (size_t index = 0; index < self->count; index++)
         buf_destroy(&self->items[index]);
     free(self->items);
+    worker_clip_fini(&self->clip);
 }
 
 bool worker_gradients_take(worker_gradients_t *self)

@@ -9,6 +9,7 @@
 #ifndef ACTORS_WORKER_WORKER_GRADIENTS_H
 #define ACTORS_WORKER_WORKER_GRADIENTS_H
 
+#include "actors/worker/worker_clip.h"
 #include "codec/base/buf.h"
 
 #include <stdbool.h>
@@ -18,6 +19,7 @@ typedef struct {
     size_t count;
     size_t bytes; /* of each */
     size_t taken; /* the one that is computed */
+    worker_clip_t clip;
 } worker_gradients_t;
 
 void worker_gradients_init(worker_gradients_t *self, size_t push_count, size_t elements);

@@ -53,7 +53,8 @@ err_code_t layout_add(layout_t *self, const char *name, size_t rank, const size_
         code = s_count_elements(self, name, rank, dims, &count, err);
     if (code)
         return code;
-    tensor_t *tensor = self->tensors + self->tensor_count;
+    self->tensor_count++;
+    tensor_t *tensor = layout_last(self);
     memset(tensor, 0, sizeof *tensor); /* all bytes defined: the digest reads names and dims whole */
     memcpy(tensor->name, name, strlen(name));
     memcpy(tensor->dims, dims, rank * sizeof *dims);
@@ -61,7 +62,6 @@ err_code_t layout_add(layout_t *self, const char *name, size_t rank, const size_
     tensor->offset = self->count;
     tensor->count = count;
     tensor->decays = rank > 1;
-    self->tensor_count++;
     self->count += count;
     return ERR_OK;
 }
@@ -80,7 +80,8 @@ void layout_shard(const layout_t *self, size_t shard_count, size_t index, size_t
     *ret_end = *ret_first + each + (index < rest ? 1 : 0);
 }
 
-/* 0 where nothing is unusual, so that layouts without rules have the digest they had before there were any. */
+/* 0 where nothing is unusual, so that layouts without rules have the digest they had before there were
+ * any. */
 static uint64_t s_rules(const tensor_t *tensor)
 {
     uint32_t rate;

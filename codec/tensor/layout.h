@@ -17,7 +17,7 @@
 #define TENSOR_RANK_MAX 4
 #define TENSOR_NAME_MAX 64
 
-/* What becomes of a tensor's values when a gradient of it arrives. */
+/* How a gradient that arrives changes a tensor's values. */
 typedef enum {
     TENSOR_OPTIMIZER, /* a step of the job's optimizer */
     TENSOR_AVERAGE,   /* w <- w - rate g, no optimizer: running statistics, whose "gradient" is w - seen */
@@ -53,7 +53,8 @@ tensor_t *layout_last(layout_t *self);
  * most one. */
 void layout_shard(const layout_t *self, size_t shard_count, size_t index, size_t *ret_first, size_t *ret_end);
 
-/* XXH3 over names, shapes, and rules that are not the optimizer's: two processes with equal digests mean the same tensors. */
+/* XXH3 over names, shapes, and rules that are not the optimizer's: two processes with equal digests mean the
+ * same tensors. */
 uint64_t layout_digest(const layout_t *self);
 
 #endif

@@ -205,8 +205,8 @@ err_code_t launch_replace_topology(const launch_t *self, const topology_t *chang
     return rc;
 }
 
-/* A run goes on with the model that it was begun with, whatever its data have become: as it was noted then, or,
- * before it was, as the model is when nothing is said. */
+/* A run goes on with the model that it was begun with, whatever its data have become: as it was noted then,
+ * or, before it was, as the model is when nothing is said. */
 static err_code_t s_keep_seen(launch_t *self, err_t *err)
 {
     char path[STATEDIR_PATH_MAX + 32];
@@ -488,9 +488,10 @@ static err_code_t s_check_shards(const topology_t *topology, err_t *err)
     CHECK(layout);
     err_code_t rc = model_layout_of(&topology->job.model, layout, err);
     if (!rc && topology->region_count && topology->regions[0].shards > layout->count)
-        rc = err_set(err, ERR_CONFIG,
-                     "regions[0].shards: %llu are more than the %zu parameters of model %s; write fewer",
-                     (unsigned long long)topology->regions[0].shards, layout->count, topology->job.model.name);
+        rc =
+            err_set(err, ERR_CONFIG,
+                    "regions[0].shards: %llu are more than the %zu parameters of model %s; write fewer",
+                    (unsigned long long)topology->regions[0].shards, layout->count, topology->job.model.name);
     free(layout);
     return rc;
 }

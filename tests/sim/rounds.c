@@ -287,7 +287,8 @@ static bool s_check(const case_t *with, uint64_t seed, totals_t *totals)
     topology_t *topology = s_topology(with, seed);
     layout_t *layout = calloc(1, sizeof *layout);
     err_t err = {0};
-    CHECK(layout && model_layout_of(&(model_spec_t[]){model_spec_of(with->model)}[0], layout, &err) == ERR_OK);
+    CHECK(layout &&
+          model_layout_of(&(model_spec_t[]){model_spec_of(with->model)}[0], layout, &err) == ERR_OK);
     size_t count = layout->count;
     float *calm = s_run(topology, seed, false, 0, count, totals);
     bool good =

@@ -31,8 +31,12 @@ static err_code_t s_make_lenet(const model_spec_t *spec, model_chain_t *ret_chai
                        H, W, LEAST, MOST);
     size_t H2 = s_behind(H), W2 = s_behind(W);
     const net_layer_t layers[] = {
-        {.name = "conv1", .kind = NET_CONV, .conv = {.I = C, .H = H, .W = W, .O = 20, .K = KERNEL}},
-        {.name = "conv2", .kind = NET_CONV, .conv = {.I = 20, .H = H2, .W = W2, .O = 50, .K = KERNEL}},
+        {.name = "conv1",
+         .kind = NET_CONV,
+         .conv = {.I = C, .H = H, .W = W, .O = 20, .K = KERNEL, .stride = 1}},
+        {.name = "conv2",
+         .kind = NET_CONV,
+         .conv = {.I = 20, .H = H2, .W = W2, .O = 50, .K = KERNEL, .stride = 1}},
         {.name = "fc1",
          .kind = NET_DENSE,
          .dense = {.I = 50 * s_behind(H2) * s_behind(W2), .O = 500, .relu = true}},

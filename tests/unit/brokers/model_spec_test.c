@@ -89,7 +89,8 @@ static topology_t *s_set(const char *model, const char *const *sets, size_t coun
 
 Test(model_spec, an_option_may_be_set_below_a_word_and_a_word_in_the_place_of_a_map)
 {
-    static const char *const sets[] = {"job.model=mlp", "job.model.hidden=[7, 8, 9]", "job.model.hidden[1]=5"};
+    static const char *const sets[] = {"job.model=mlp", "job.model.hidden=[7, 8, 9]",
+                                       "job.model.hidden[1]=5"};
     err_t err = {0};
     topology_t *topology = s_set("lenet", sets, 3, &err);
     cr_assert_not_null(topology, "%s", err.text);
@@ -108,27 +109,30 @@ Test(model_spec, mistakes_are_told_where_they_are)
     static const struct {
         const char *model, *error;
     } rows[] = {
-        {"{name: lenet, hidden: [5]}",
-         "t.yaml:1:37: job.model.hidden: model lenet has no such option; write another model, or leave it out"},
+        {"{name: lenet, hidden: [5]}", "t.yaml:1:37: job.model.hidden: model lenet has no such option; write "
+                                       "another model, or leave it out"},
         {"{name: ledger, classes: 5}",
          "t.yaml:1:47: job.model.classes: model ledger has no such option; write another model, or leave it "
          "out"},
-        {"{name: mlp, hidden: [5, x]}",
-         "t.yaml:1:35: job.model.hidden: \"[5, x]\" is not such a list; write a list of up to 8 whole numbers "
-         "from 1 to 65536, such as [512, 256]"},
-        {"{name: mlp, hidden: 5}", "t.yaml:1:43: job.model.hidden: is one value; write a list of up to 8 whole "
-                                   "numbers from 1 to 65536, such as [512, 256]"},
+        {"{name: mlp, hidden: [5, x]}", "t.yaml:1:35: job.model.hidden: \"[5, x]\" is not such a list; write "
+                                        "a list of up to 8 whole numbers "
+                                        "from 1 to 65536, such as [512, 256]"},
+        {"{name: mlp, hidden: 5}",
+         "t.yaml:1:43: job.model.hidden: is one value; write a list of up to 8 whole "
+         "numbers from 1 to 65536, such as [512, 256]"},
         {"{name: mlp, hidden: [1, 2, 3, 4, 5, 6, 7, 8, 9]}",
-         "t.yaml:1:35: job.model.hidden: \"[1, 2, 3, 4, 5, 6, 7, 8, 9]\" is not such a list; write a list of up "
+         "t.yaml:1:35: job.model.hidden: \"[1, 2, 3, 4, 5, 6, 7, 8, 9]\" is not such a list; write a list of "
+         "up "
          "to 8 whole numbers from 1 to 65536, such as [512, 256]"},
-        {"{name: mlp, hidden: [0]}",
-         "t.yaml:1:35: job.model.hidden: \"[0]\" is not such a list; write a list of up to 8 whole numbers from "
-         "1 to 65536, such as [512, 256]"},
-        {"{name: mlp, input: [28, 28]}",
-         "t.yaml:1:35: job.model.input: \"[28, 28]\" is not such a list; write a list of 3 whole numbers from 1 "
-         "to 4096, such as [1, 28, 28]"},
+        {"{name: mlp, hidden: [0]}", "t.yaml:1:35: job.model.hidden: \"[0]\" is not such a list; write a "
+                                     "list of up to 8 whole numbers from "
+                                     "1 to 65536, such as [512, 256]"},
+        {"{name: mlp, input: [28, 28]}", "t.yaml:1:35: job.model.input: \"[28, 28]\" is not such a list; "
+                                         "write a list of 3 whole numbers from 1 "
+                                         "to 4096, such as [1, 28, 28]"},
         {"{name: mlp, clases: 5}", "t.yaml:1:35: job.model.clases: unknown key; write classes"},
-        {"{hidden: [5]}", "t.yaml:1:16: job.model.name: missing; write softmax, mlp, mlp-large, lenet or ledger"},
+        {"{hidden: [5]}",
+         "t.yaml:1:16: job.model.name: missing; write softmax, mlp, mlp-large, lenet or ledger"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         err_t err = {0};

@@ -287,6 +287,10 @@ static const case_t s_cases[] = {
      "t.yaml:6:50: job.optimizer.momentum: \"1\" is too large; write a number from 0 to below 1"},
     {"momentum: 0.5", "momentum: -0.5",
      "t.yaml:6:50: job.optimizer.momentum: \"-0.5\" is not a number; write a number from 0 to below 1"},
+    {"lr: 0.1", "clip_norm: -1",
+     "t.yaml:6:42: job.optimizer.clip_norm: \"-1\" is not a number; write a number from 0 to 1000000000"},
+    {"lr: 0.1", "clip_value: x",
+     "t.yaml:6:43: job.optimizer.clip_value: \"x\" is not a number; write a number from 0 to 1000000000"},
     {"name: momentum", "name: adagrad",
      "t.yaml:6:21: job.optimizer.name: \"adagrad\" is not known here; write sgd, momentum or adam"},
     {"every: 8", "staleness: 0",
@@ -391,6 +395,18 @@ static const case_t s_cases[] = {
      "momentum: 0.5}\n  sync: {strategy: asgd-ga, every: 8}",
      "model: ledger\n  data: {kind: counter, samples: 8}\n  sync: {compensate: 1}",
      "t.yaml:5:22: job.sync.compensate: with kind counter gradients are counts, which are added as they are; "
+     "write 0, or leave it out"},
+    {"model: lenet\n  data: {kind: idx, dir: /data}\n  epochs: 2\n  optimizer: {name: momentum, lr: 0.1, "
+     "momentum: 0.5}",
+     "model: ledger\n  data: {kind: counter, samples: 8}\n  optimizer: {clip_norm: 1}",
+     "t.yaml:5:26: job.optimizer.clip_norm: with kind counter gradients are counts, which are added as they "
+     "are; "
+     "write 0, or leave it out"},
+    {"model: lenet\n  data: {kind: idx, dir: /data}\n  epochs: 2\n  optimizer: {name: momentum, lr: 0.1, "
+     "momentum: 0.5}",
+     "model: ledger\n  data: {kind: counter, samples: 8}\n  optimizer: {clip_value: 1}",
+     "t.yaml:5:27: job.optimizer.clip_value: with kind counter gradients are counts, which are added as they "
+     "are; "
      "write 0, or leave it out"},
     {"model: lenet\n  data: {kind: idx, dir: /data}", "model: ledger\n  data: {kind: counter}",
      "t.yaml:4:3: job.data.samples: missing with kind counter; write samples: 1000 for instance"},

@@ -37,9 +37,9 @@ static void s_lenet(size_t B, const double *x, const double *w, double *ret_z)
     double *y1 = test_alloc(B * 20 * 576, sizeof *y1), *p1 = test_alloc(B * 20 * 144, sizeof *p1);
     double *y2 = test_alloc(B * 50 * 64, sizeof *y2), *p2 = test_alloc(B * 800, sizeof *p2);
     double *y3 = test_alloc(B * 500, sizeof *y3);
-    reference_conv(B, 1, 28, 28, 20, 5, x, w, y1);
+    reference_conv(&(conv_t){.I = 1, .H = 28, .W = 28, .O = 20, .K = 5, .stride = 1}, B, x, w, y1);
     reference_pool(B, 20, 24, 24, y1, b1, p1);
-    reference_conv(B, 20, 12, 12, 50, 5, p1, w2, y2);
+    reference_conv(&(conv_t){.I = 20, .H = 12, .W = 12, .O = 50, .K = 5, .stride = 1}, B, p1, w2, y2);
     reference_pool(B, 50, 8, 8, y2, b2, p2);
     reference_dense(B, 800, 500, true, p2, w3, b3, y3);
     reference_dense(B, 500, 10, false, y3, w4, w4 + 5000, ret_z);
@@ -75,7 +75,8 @@ static model_t *s_new(const char *name, size_t batch_max)
 {
     model_t *model = NULL;
     err_t err;
-    cr_assert_eq(model_new(&(model_spec_t[]){model_spec_of(name)}[0], batch_max, &model, &err), ERR_OK, "%s", err.text);
+    cr_assert_eq(model_new(&(model_spec_t[]){model_spec_of(name)}[0], batch_max, &model, &err), ERR_OK, "%s",
+                 err.text);
     return model;
 }
 
@@ -191,11 +192,18 @@ Test(model, gradient_is_repeatable)
     model_destroy(&second);
 }
 
+#define WEIGHT(NAME, RANK, OFFSET, COUNT, ...)                                                               \
+    {                                                                                                        \
+        .name = NAME, .rank = (RANK), .dims = {__VA_ARGS__}, .offset = (OFFSET), .count = (COUNT),           \
+        .decays = true                                                                                       \
+    }
+#define BIAS(NAME, OFFSET, COUNT)                                                                            \
+    {                                                                                                        \
+        .name = NAME, .rank = 1, .dims = {(COUNT)}, .offset = (OFFSET), .count = (COUNT)                     \
+    }
+
 Test(model, lenet_has_the_names_and_shapes_of_pytorch)
 {
-#define WEIGHT(NAME, RANK, OFFSET, COUNT, ...)                                                               \
-    {.name = NAME, .rank = RANK, .dims = {__VA_ARGS__}, .offset = OFFSET, .count = COUNT, .decays = true}
-#define BIAS(NAME, OFFSET, COUNT) {.name = NAME, .rank = 1, .dims = {COUNT}, .offset = OFFSET, .count = COUNT}
     static const tensor_t EXPECTED[] = {
         WEIGHT("conv1.weight", 4, 0, 500, 20, 1, 5, 5),      BIAS("conv1.bias", 500, 20),
         WEIGHT("conv2.weight", 4, 520, 25000, 50, 20, 5, 5), BIAS("conv2.bias", 25520, 50),
@@ -285,7 +293,7 @@ Test(model, steps_along_the_gradient_lower_the_loss)
 Test(model, names)
 {
     cr_assert(model_row("lenet") && model_row("ledger") && !model_row("resnet") && !model_row(NULL));
-    cr_assert(!model_row("mlp")->counts && model_row("ledger")->counts);
+    cr_assert(model_row("mlp")->form == DATA_PICTURES && model_row("ledger")->form == DATA_COUNTS);
     char names[128];
     snprintf(names, sizeof names, "%s", model_names());
     for (char *rest = names, *name; (name = strtok_r(rest, ", ", &rest));)
@@ -343,8 +351,10 @@ Test(model, pieces_of_a_batch_join_to_its_gradient)
 /* Data that a model cannot read are refused before it computes: it would read beyond a batch's end. */
 Test(model, accepts_data_that_fit_it)
 {
-    const dataset_facts_t well = {.kind = "idx", .total = 9, .channels = 1, .height = 28, .width = 28, .label_most = 9};
-    const dataset_facts_t counter = {.kind = "counter", .total = 9, .channels = 1, .height = 1, .width = 1};
+    const dataset_facts_t well = {
+        .kind = "idx", .total = 9, .channels = 1, .height = 28, .width = 28, .label_most = 9};
+    const dataset_facts_t counter = {
+        .kind = "counter", .form = DATA_COUNTS, .total = 9, .channels = 1, .height = 1, .width = 1};
     cr_assert_eq(model_accepts(&(model_spec_t){.name = "lenet"}, &well, NULL), ERR_OK);
     cr_assert_eq(model_accepts(&(model_spec_t){.name = "softmax"}, &well, NULL), ERR_OK);
     cr_assert_eq(model_accepts(&(model_spec_t){.name = "ledger"}, &counter, NULL), ERR_OK);
@@ -356,19 +366,26 @@ Test(model, accepts_data_that_fit_it)
         {{.kind = "idx", .channels = 1, .height = 8, .width = 8, .label_most = 2}, "8 x 8", "28 x 28"},
         {{.kind = "idx", .channels = 1, .height = 32, .width = 32, .label_most = 9}, "32 x 32", "28 x 28"},
         {{.kind = "idx", .channels = 1, .height = 14, .width = 56, .label_most = 9}, "14 x 56", "28 x 28"},
-        {{.kind = "idx", .channels = 1, .height = 28, .width = 28, .label_most = 46}, "0 to 46", "job.model.classes"},
+        {{.kind = "idx", .channels = 1, .height = 28, .width = 28, .label_most = 46},
+         "0 to 46",
+         "job.model.classes"},
         {{.kind = "idx", .channels = 1, .height = 28, .width = 28, .label_least = 1, .label_most = 26},
          "1 to 26",
          "job.model.classes"},
         {{.kind = "idx", .channels = 1, .height = 28, .width = 28, .label_least = 1, .label_most = 10},
          "1 to 10",
          "number them from 0"},
-        {{.kind = "idx", .channels = 3, .height = 28, .width = 28, .label_most = 9}, "3 x 28 x 28", "1 x 28 x 28"},
-        {{.kind = "counter", .channels = 1, .height = 1, .width = 1}, "counter", "job.data.kind"},
+        {{.kind = "idx", .channels = 3, .height = 28, .width = 28, .label_most = 9},
+         "3 x 28 x 28",
+         "1 x 28 x 28"},
+        {{.kind = "counter", .form = DATA_COUNTS, .channels = 1, .height = 1, .width = 1},
+         "counter",
+         "job.data.kind"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         err_t err = {0};
-        cr_assert_eq(model_accepts(&(model_spec_t){.name = "lenet"}, &rows[i].data, &err), ERR_CONFIG, "%zu", i);
+        cr_assert_eq(model_accepts(&(model_spec_t){.name = "lenet"}, &rows[i].data, &err), ERR_CONFIG, "%zu",
+                     i);
         cr_assert(strstr(err.text, rows[i].says) && strstr(err.text, rows[i].remedy), "%s", err.text);
     }
 }

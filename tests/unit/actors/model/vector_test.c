@@ -110,3 +110,40 @@ Test(vector, finite_knows_every_kind)
     cr_assert(vector_finite(sizeof good / sizeof *good, a));
     cr_assert(vector_finite(0, NULL));
 }
+
+Test(vector, scale_and_clamp)
+{
+    for (size_t n = 0; n < 70; n++) {
+        float a[70], b[70];
+        for (size_t i = 0; i < 70; i++)
+            a[i] = b[i] = (float)i - 35;
+        vector_scale(n, a, 0.5f);
+        vector_clamp(n, b, 20);
+        for (size_t i = 0; i < 70; i++) {
+            float x = (float)i - 35;
+            cr_assert_eq(a[i], i < n ? 0.5f * x : x);
+            cr_assert_eq(b[i], i < n && x > 20 ? 20 : i < n && x < -20 ? -20 : x);
+        }
+    }
+}
+
+/* In double, and in sixteen lanes whatever the processor has, so that the bits are the same. */
+Test(vector, squares)
+{
+    rng_t rng;
+    rng_init(&rng, test_seed());
+    float *a = test_random(&rng, 333, 1);
+    for (size_t n = 0; n <= 333; n++) {
+        double lanes[16] = {0}, sum = 0;
+        for (size_t i = 0; i < n; i++)
+            lanes[i % 16] += (double)a[i] * (double)a[i];
+        for (size_t lane = 0; lane < 16; lane++)
+            sum += lanes[lane];
+        cr_assert_eq(vector_squares(n, a), sum, "%zu", n);
+    }
+    a[100] = NAN;
+    cr_assert(isnan(vector_squares(333, a)));
+    a[100] = INFINITY;
+    cr_assert(!isfinite(vector_squares(333, a)));
+    free(a);
+}

@@ -406,3 +406,31 @@ Test(worker, asks_for_leases_when_its_pushes_are_kept_back)
     cr_assert_eq(s_answer_pulls(bench), 2, "though 12 could be computed next");
     s_free(bench);
 }
+
+Test(worker, pushes_a_gradient_that_is_clipped)
+{
+    bench_t *bench = s_bench(false);
+    worker_role.destroy(&bench->by.core);
+    bench->topology.job.optimizer.clip_norm = 1;
+    worker_spec_t spec = {.topology = &bench->topology,
+                          .job = &bench->job,
+                          .incarnation = INCARNATION,
+                          .shard_count = 2,
+                          .shard_first = s_first,
+                          .chunk_bytes = 8};
+    bench->by.core = worker_core_new(&spec);
+    worker_role.tick(bench->by.core, 0);
+    s_lease(bench, 1, 0, 1);
+    s_answer_pulls(bench);
+    worker_task_t task = s_task(bench);
+    s_compute(bench, &task); /* 0 to 7: the sum of their squares is 140 */
+    message_t *push;
+    while ((push = driver_take(&bench->by, KIND_push))) {
+        size_t first = (strcmp(push->to, SHARD_0) ? 5 : 0) + push->push.offset;
+        const float *g = (const float *)slice_peek(&push->data);
+        for (size_t i = 0; i < push->data.size_bytes / sizeof *g; i++)
+            cr_assert_float_eq(g[i], (float)(first + i) / sqrtf(140), 1e-5);
+        message_destroy(&push);
+    }
+    s_free(bench);
+}
