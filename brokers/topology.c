@@ -43,6 +43,20 @@ size_t topology_region_of(const topology_t *self, const actor_parts_t *actor)
     return SIZE_MAX;
 }
 
+const char *topology_data_dir(const topology_t *self, size_t region)
+{
+    const char *own = self->regions[region].data.dir;
+    return self->job.data.split == SPLIT_OWN && own[0] ? own : self->job.data.dir;
+}
+
+bool topology_tests(const topology_t *self, size_t region)
+{
+    const data_kind_row_t *kind = data_kind_find(self->job.data.kind);
+    bool here = strcmp(self->job.data.test, TOPOLOGY_TEST_ALL) == 0 ||
+                strcmp(self->job.data.test, self->regions[region].name) == 0;
+    return kind && kind->files && here;
+}
+
 bool topology_waits(const topology_t *self)
 {
     return strategy_find(self->job.sync.strategy)->waits;
@@ -115,6 +129,12 @@ static bool s_counts(const field_t *parent)
     return false;
 }
 
+static bool s_is_digested(const field_t *field, const void *base)
+{
+    bool absent = (field->later || field->optional) && value_is_default(field, base);
+    return field->digest && !absent;
+}
+
 /* One line per row that counts; the order is the table's, so the order of keys in a file does not matter. */
 static void s_write_digest(const field_t *parent, const void *base, FILE *out)
 {
@@ -126,7 +146,7 @@ static void s_write_digest(const field_t *parent, const void *base, FILE *out)
             size_t count = *(const size_t *)(const void *)((const char *)base + field->count_offset);
             for (size_t i = 0; i < count; i++)
                 s_write_digest(field, (const char *)base + field->offset + i * field->element_size, out);
-        } else if (field->digest && value_is_said(field, base)) {
+        } else if (s_is_digested(field, base)) {
             const char *path = field_is_bare(parent, field) ? parent->path : field->path;
             fprintf(out, "%s=%s\n", path, value_print(field, base, text));
         }

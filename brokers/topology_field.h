@@ -43,7 +43,8 @@ typedef struct {
     bool carry;    /* ... where a job that goes on may have another value than it had */
     bool above;    /* min itself is not allowed */
     bool below;    /* max itself is not allowed */
-    bool optional; /* its default is as good as nothing: not printed, and not part of the digest */
+    bool later;    /* runs were begun before it was there: its default is no part of the digest ... */
+    bool optional; /* ... and is not printed either */
     size_t offset;
     size_t element_size; /* of a list */
     size_t element_max;  /* of a list */

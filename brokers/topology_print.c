@@ -61,6 +61,11 @@ static void s_print_between(printer_t *self, const field_t *field, const topolog
             value_print(name, &self->topology->regions[link->between[1]], b));
 }
 
+static bool s_is_left_out(const field_t *field, const void *base)
+{
+    return field->optional && value_is_default(field, base);
+}
+
 /* Returns whether the key stands in the effective file: not when it was left out and has no value for
  * that. */
 static bool s_is_set(const field_t *field, const void *base)
@@ -68,7 +73,7 @@ static bool s_is_set(const field_t *field, const void *base)
     const char *at = base;
     if (field->given_offset)
         return *(const bool *)(at + field->given_offset);
-    if (!value_is_said(field, base))
+    if (s_is_left_out(field, base))
         return false;
     bool text = field->type == FIELD_PATH || field->type == FIELD_ENDPOINT;
     return !text || at[field->offset] != '\0';
@@ -117,7 +122,7 @@ static bool s_print_bare(const printer_t *self, const field_t *map, const void *
 {
     char text[VALUE_TEXT_MAX];
     for (const field_t *field = field_next(map, NULL); field; field = field_next(map, field))
-        if (!map->bare || (!field_is_bare(map, field) && value_is_said(field, base)))
+        if (!map->bare || (!field_is_bare(map, field) && !s_is_left_out(field, base)))
             return false;
     fprintf(self->out, " %s\n", value_print(field_find(map, map->bare), base, text));
     return true;

@@ -473,8 +473,8 @@ const char *value_print(const field_t *field, const void *base, char out[VALUE_T
     }
 }
 
-bool value_is_said(const field_t *field, const void *base)
+bool value_is_default(const field_t *field, const void *base)
 {
     char text[VALUE_TEXT_MAX];
-    return !field->optional || strcmp(value_print(field, base, text), field->otherwise) != 0;
+    return field->otherwise && strcmp(value_print(field, base, text), field->otherwise) == 0;
 }

@@ -21,8 +21,8 @@ void value_default(const field_t *field, void *base);
 /* As YAML that value_parse reads back to the same value, in out; returns out. */
 const char *value_print(const field_t *field, const void *base, char out[VALUE_TEXT_MAX]);
 
-/* Returns whether an optional key has another value than its default; others always say something. */
-bool value_is_said(const field_t *field, const void *base);
+/* Returns whether a key that may be left out has the value that it has then. */
+bool value_is_default(const field_t *field, const void *base);
 
 /* min and max of a number, in its base unit, for the schema. */
 double value_bound(const field_t *field, const char *text);

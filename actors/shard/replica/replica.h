@@ -15,6 +15,7 @@
 #include "actors/shard/base/stored.h"
 #include "codec/base/ranges.h"
 #include "codec/compress/encoding.h"
+#include "codec/tensor/patch.h"
 
 #define REPLICA_TENSORS_MAX (7u + OPTIMIZER_TENSORS_MAX)
 #define SHARD_SPARES 3u /* released buffers kept for the next copy on write */
@@ -23,6 +24,7 @@
 typedef struct {
     const assembly_t *assembly; /* one of the two */
     const buf_t *buf;
+    const patch_t *patch; /* that the assembly is: 0 where it has nothing; NULL: it has everything */
     double weight;
 } part_t;
 
@@ -30,8 +32,9 @@ typedef struct {
     part_t *parts; /* in the order in which they are added */
     size_t count;
     double divisor;
-    float *scratch; /* (2, SHARD_BLOCK) */
-    double *sums;   /* (SHARD_BLOCK) */
+    const ranges_t *touched; /* where some part has something; NULL: everywhere */
+    float *scratch;          /* (2, SHARD_BLOCK) */
+    double *sums;            /* (SHARD_BLOCK) */
 } blend_t;
 
 /* One tensor of the version during a pass. */
@@ -202,9 +205,9 @@ encoded_t encode_cut(replica_t *self, buf_t **values_p, bool whole, bool view);
 MUST_USE err_code_t encode_view(const replica_t *self, uint64_t encoding, buf_t *data, buf_t *ret_view);
 bool encode_accepts(const replica_t *self, uint64_t encoding);
 bool encode_fits(const replica_t *self, uint64_t encoding, uint64_t size);
-/* Values of a delta that is here whole, to a tensor; *ret_code: they are not what the encoding can have.
- * False without memory. */
+/* Values of a delta that is here whole, to a tensor; *ret_patch: where they may not be 0, NULL: everywhere;
+ * *ret_code: they are not what the encoding can have. False without memory. */
 bool encode_decode(replica_t *self, uint64_t encoding, const assembly_t *assembly, buf_t **ret_view,
-                   err_code_t *ret_code);
+                   patch_t **ret_patch, err_code_t *ret_code);
 
 #endif
