@@ -2,176 +2,153 @@
 
 #include "actors/model/kernel.h"
 #include "actors/model/ledger.h"
+#include "actors/model/models/family.h"
 #include "actors/model/net.h"
-#include "actors/model/resnet.h"
 #include "actors/model/vector.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct {
-    const char *name;
-    const char *data_kind;
-    size_t channels, height, width, classes;
-    void (*describe)(graph_t *graph, size_t classes); /* NULL: the ledger */
-} row_t;
+#define MODEL(FAMILY, TEXT, ...) ", " TEXT
+static const char s_names[] =
+#include "brokers/models.def"
+    ;
+#undef MODEL
 
-static void s_softmax(graph_t *graph, size_t classes)
-{
-    graph_dense(graph, GRAPH_SAMPLES, "fc", classes, false);
-}
-
-static void s_mlp_of(graph_t *graph, size_t first, size_t second, size_t classes)
-{
-    size_t x = graph_dense(graph, GRAPH_SAMPLES, "fc1", first, true);
-    x = graph_dense(graph, x, "fc2", second, true);
-    graph_dense(graph, x, "fc3", classes, false);
-}
-
-static void s_mlp(graph_t *graph, size_t classes)
-{
-    s_mlp_of(graph, 256, 128, classes);
-}
-
-static void s_mlp_large(graph_t *graph, size_t classes)
-{
-    s_mlp_of(graph, 2048, 512, classes);
-}
-
-static void s_lenet(graph_t *graph, size_t classes)
-{
-    size_t x = graph_conv_pool(graph, GRAPH_SAMPLES, "conv1", 20, 5);
-    x = graph_conv_pool(graph, x, "conv2", 50, 5);
-    x = graph_dense(graph, x, "fc1", 500, true);
-    graph_dense(graph, x, "fc2", classes, false);
-}
-
-static void s_resnet8(graph_t *graph, size_t classes)
-{
-    resnet_describe(&RESNET8, classes, graph);
-}
-
-static void s_resnet20(graph_t *graph, size_t classes)
-{
-    resnet_describe(&RESNET20, classes, graph);
-}
-
-static void s_resnet18(graph_t *graph, size_t classes)
-{
-    resnet_describe(&RESNET18, classes, graph);
-}
-
-/* One row per model. The names of the layers are those of the same model in PyTorch. */
-static const row_t ROWS[] = {
-    {"softmax", "idx", 1, 28, 28, 10, s_softmax},     {"mlp", "idx", 1, 28, 28, 10, s_mlp},
-    {"mlp-large", "idx", 1, 28, 28, 10, s_mlp_large}, {"lenet", "idx", 1, 28, 28, 10, s_lenet},
-    {"resnet8", "idx", 1, 28, 28, 10, s_resnet8},     {"resnet20", "idx", 1, 28, 28, 10, s_resnet20},
-    {"resnet18", "idx", 1, 28, 28, 10, s_resnet18},   {"ledger", "counter", 1, 1, 1, LEDGER_COUNTERS, NULL},
+/* In the order of rows. */
+#define MODEL(FAMILY, ...) &model_##FAMILY,
+static model_family_t *const *const s_families[] = {
+#include "brokers/models.def"
 };
-#define ROW_COUNT (sizeof ROWS / sizeof *ROWS)
-#define NAMES "softmax, mlp, mlp-large, lenet, resnet8, resnet20, resnet18, ledger"
+#undef MODEL
+
+/* A model as it is: everything said, and its layers. */
+typedef struct {
+    const model_row_t *row;
+    model_spec_t spec;
+    graph_t graph; /* without layers: the ledger */
+} made_t;
 
 struct model {
-    const row_t *row;
+    made_t made;
     size_t batch_max;
-    graph_t graph;
     layout_t layout;
     net_t *net; /* NULL: the ledger */
 };
 
-static const row_t *s_row(const char *name)
-{
-    for (size_t i = 0; name && i < ROW_COUNT; i++)
-        if (strcmp(ROWS[i].name, name) == 0)
-            return ROWS + i;
-    return NULL;
-}
-
-static err_code_t s_describe(const row_t *row, graph_t *ret_graph, err_t *err)
-{
-    graph_init(ret_graph, row->channels, row->height, row->width);
-    if (row->describe)
-        row->describe(ret_graph, row->classes);
-    return graph_check(ret_graph, err);
-}
-
-bool model_known(const char *name)
-{
-    return s_row(name) != NULL;
-}
-
 const char *model_names(void)
 {
-    return NAMES;
+    return s_names + strlen(", ");
 }
 
-static err_code_t s_unknown(const char *name, err_t *err)
+static err_code_t s_make(const model_spec_t *spec, made_t *ret_made, err_t *err)
 {
-    return err_set(err, ERR_NOT_FOUND, "no model is called '%s'; write one of %s", name ? name : "", NAMES);
-}
-
-err_code_t model_layout_of(const char *name, layout_t *ret_layout, err_t *err)
-{
-    const row_t *row = s_row(name);
+    const model_row_t *row = model_row(spec->name);
     if (!row)
-        return s_unknown(name, err);
-    graph_t graph;
+        return err_set(err, ERR_NOT_FOUND, "no model is called '%s'; write one of %s", spec->name,
+                       model_names());
+    *ret_made = (made_t){.row = row, .spec = *spec};
+    model_spec_complete(&ret_made->spec, &row->otherwise);
+    const uint64_t *input = ret_made->spec.input;
+    graph_init(&ret_made->graph, (size_t)input[0], (size_t)input[1], (size_t)input[2]);
+    err_code_t code = (*s_families[row - model_row_at(0)])(&ret_made->spec, &ret_made->graph, err);
+    return code ? code : graph_check(&ret_made->graph, err);
+}
+
+static err_code_t s_lay_out(const made_t *made, layout_t *ret_layout, err_t *err)
+{
     memset(ret_layout, 0, sizeof *ret_layout);
-    err_code_t code = s_describe(row, &graph, err);
-    if (code || row->describe)
-        return code ? code : graph_layout(&graph, ret_layout, err);
+    if (made->graph.layer_count)
+        return graph_layout(&made->graph, ret_layout, err);
     return layout_add(ret_layout, "counters", 1, (size_t[]){LEDGER_COUNTERS}, err);
 }
 
-static err_code_t s_check_labels(const row_t *row, const dataset_facts_t *data, err_t *err)
+err_code_t model_layout_of(const model_spec_t *spec, layout_t *ret_layout, err_t *err)
 {
-    size_t classes = row->classes;
+    made_t made;
+    err_code_t code = s_make(spec, &made, err);
+    return code ? code : s_lay_out(&made, ret_layout, err);
+}
+
+/* -- data -------------------------------------------------------------------------------------------------
+ */
+
+model_spec_t model_seen(const dataset_facts_t *data)
+{
+    return (model_spec_t){.classes = (uint64_t)data->label_most + 1,
+                          .input = {data->channels, data->height, data->width}};
+}
+
+static err_code_t s_check_kind(const made_t *made, const dataset_facts_t *data, err_t *err)
+{
+    static const char *const forms[] = {
+        [DATA_PICTURES] = "pictures", [DATA_TABLE] = "tables", [DATA_COUNTS] = "counter"};
+    if (made->row->form == data->form)
+        return ERR_OK;
+    return err_set(err, ERR_CONFIG,
+                   "data are of kind %s, and model %s takes %s; change job.data.kind, or job.model",
+                   data->kind, made->spec.name, forms[made->row->form]);
+}
+
+static err_code_t s_check_input(const model_spec_t *spec, const dataset_facts_t *data, err_t *err)
+{
+    const uint64_t *input = spec->input;
+    if (data->channels == input[0] && data->height == input[1] && data->width == input[2])
+        return ERR_OK;
+    return err_set(err, ERR_CONFIG,
+                   "pictures are %zu x %zu x %zu (channels, height, width), and model %s takes %" PRIu64
+                   " x %" PRIu64 " x %" PRIu64 "; write job.model.input: [%zu, %zu, %zu], or use other data",
+                   data->channels, data->height, data->width, spec->name, input[0], input[1], input[2],
+                   data->channels, data->height, data->width);
+}
+
+static err_code_t s_check_labels(const model_spec_t *spec, const dataset_facts_t *data, err_t *err)
+{
+    uint64_t classes = spec->classes;
     if (data->label_most < classes)
         return ERR_OK;
     bool from_one = data->label_least > 0 && data->label_most - data->label_least < classes;
-    return err_set(err, ERR_CONFIG, "labels are %u to %u, and model %s tells %zu classes apart, 0 to %zu; %s",
-                   data->label_least, data->label_most, row->name, classes, classes - 1,
-                   from_one ? "number them from 0" : "use data with no more classes");
+    return err_set(err, ERR_CONFIG,
+                   "labels are %u to %u, and model %s tells %" PRIu64 " classes apart, 0 to %" PRIu64
+                   "; %s job.model.classes: %u",
+                   data->label_least, data->label_most, spec->name, classes, classes - 1,
+                   from_one ? "number them from 0, or write" : "use data with no more classes, or write",
+                   data->label_most + 1);
 }
 
-err_code_t model_accepts(const char *name, const dataset_facts_t *data, err_t *err)
+err_code_t model_accepts(const model_spec_t *spec, const dataset_facts_t *data, err_t *err)
 {
-    const row_t *row = s_row(name);
-    if (!row)
-        return s_unknown(name, err);
-    if (data->form != data_kind_find(row->data_kind)->form)
-        return err_set(err, ERR_CONFIG,
-                       "data are of kind %s, and model %s takes %s; change job.data.kind, or job.model",
-                       data->kind, name, row->data_kind);
-    if (data->height != row->height || data->width != row->width)
-        return err_set(err, ERR_CONFIG,
-                       "pictures are %zu x %zu, and model %s takes %zu x %zu; use such pictures",
-                       data->height, data->width, name, row->height, row->width);
-    return row->describe ? s_check_labels(row, data, err) : ERR_OK;
+    made_t made;
+    err_code_t code = s_make(spec, &made, err);
+    if (!code)
+        code = s_check_kind(&made, data, err);
+    if (!code)
+        code = s_check_input(&made.spec, data, err);
+    return code || made.row->form == DATA_COUNTS ? code : s_check_labels(&made.spec, data, err);
 }
 
-err_code_t model_new(const char *name, size_t batch_max, model_t **ret_self, err_t *err)
+/* -- one that computes ------------------------------------------------------------------------------------
+ */
+
+err_code_t model_new(const model_spec_t *spec, size_t batch_max, model_t **ret_self, err_t *err)
 {
-    const row_t *row = s_row(name);
-    if (!row)
-        return s_unknown(name, err);
     if (kernel_prepare(err))
         return err ? err->code : ERR_NOT_FOUND;
     if (batch_max < 1 || batch_max > MODEL_BATCH_MAX)
         return err_set(err, ERR_LIMIT, "batch %zu; write 1 to %d", batch_max, MODEL_BATCH_MAX);
     model_t *self = calloc(1, sizeof *self);
     if (!self)
-        return err_set(err, ERR_MEMORY, "no memory for model %s", name);
-    self->row = row;
+        return err_set(err, ERR_MEMORY, "no memory for model %s", spec->name);
     self->batch_max = batch_max;
-    err_code_t code = model_layout_of(name, &self->layout, err);
+    err_code_t code = s_make(spec, &self->made, err);
     if (!code)
-        code = s_describe(row, &self->graph, err);
-    if (!code && row->describe)
-        code = net_new(&self->graph, batch_max, &self->net, err);
+        code = s_lay_out(&self->made, &self->layout, err);
+    if (!code && self->made.graph.layer_count)
+        code = net_new(&self->made.graph, batch_max, &self->net, err);
     if (code) {
         model_destroy(&self);
-        return err_prefix(err, code, "model %s", name);
+        return code;
     }
     *ret_self = self;
     return ERR_OK;
@@ -194,18 +171,19 @@ const layout_t *model_layout(const model_t *self)
 
 size_t model_sample_size(const model_t *self)
 {
-    return self->row->channels * self->row->height * self->row->width;
+    const graph_t *graph = &self->made.graph;
+    return graph->C * graph->H * graph->W;
 }
 
 size_t model_class_count(const model_t *self)
 {
-    return self->row->classes;
+    return (size_t)self->made.spec.classes;
 }
 
 void model_init(const model_t *self, uint64_t seed, float *ret_w)
 {
     memset(ret_w, 0, self->layout.count * sizeof *ret_w);
-    graph_first_values(&self->graph, seed, ret_w);
+    graph_first_values(&self->made.graph, seed, ret_w);
 }
 
 void model_gradient(model_t *self, const float *w, const float *x, const uint32_t *labels, size_t count,

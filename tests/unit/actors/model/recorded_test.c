@@ -27,7 +27,9 @@ static model_t *s_new(const row_t *row)
 {
     err_t err;
     model_t *model = NULL;
-    cr_assert_eq(model_new(row->name, row->batch, &model, &err), ERR_OK, "%s", err.text);
+    model_spec_t spec = model_spec_of(row->name);
+    memcpy(spec.input, row->input, sizeof spec.input);
+    cr_assert_eq(model_new(&spec, row->batch, &model, &err), ERR_OK, "%s", err.text);
     return model;
 }
 
