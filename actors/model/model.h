@@ -42,8 +42,8 @@ MUST_USE err_code_t model_accepts(const model_spec_t *spec, const dataset_facts_
  * piece then, and running statistics take their mean. */
 #define MODEL_PIECE 512
 
-/* Scratch for gradients of up to batch_max samples. No allocation afterwards. Errors: those of model_layout_of,
- * ERR_LIMIT (batch_max 0 or above MODEL_BATCH_MAX), ERR_MEMORY. */
+/* Scratch for gradients of up to batch_max samples. No allocation afterwards. Errors: those of
+ * model_layout_of, ERR_LIMIT (batch_max 0 or above MODEL_BATCH_MAX), ERR_MEMORY. */
 MUST_USE err_code_t model_new(const model_spec_t *spec, size_t batch_max, model_t **ret_self, err_t *err);
 void model_destroy(model_t **self_p);
 
@@ -57,8 +57,8 @@ MUST_USE err_code_t model_layout_of(const model_spec_t *spec, layout_t *ret_layo
 size_t model_sample_size(const model_t *self);
 size_t model_class_count(const model_t *self);
 
-/* Initial parameters: w (N), the same for one seed everywhere (bounds per layer: graph_first_values in graph.h; ledger:
- * zeros). */
+/* Initial parameters: w (N), the same for one seed everywhere (bounds per layer: graph_first_values in
+ * graph.h; ledger: zeros). */
 void model_init(const model_t *self, uint64_t seed, float *ret_w);
 
 /* Mean loss over the batch and its gradient; of a tensor with TENSOR_AVERAGE, w minus what the batch has.

@@ -5,9 +5,9 @@
  * How      every convolution is normalized. A stage after the first begins by halving height and width; there
  *          the shortcut is a 1x1 convolution with stride 2, normalized (option B of the paper, whose CIFAR
  *          networks use A, zeros for the new channels), else the block's input itself.
- * Models   resnet8 and resnet20: 16, 32, 64 channels, 1 and 3 blocks in a stage. resnet18: ImageNet's 64 to 512
- *          channels behind CIFAR's first layer, 3x3 with stride 1 and without a maximum, as its pictures are
- *          small.
+ * Models   resnet8 and resnet20: 16, 32, 64 channels, 1 and 3 blocks in a stage. resnet18: ImageNet's 64 to
+ *          512 channels behind CIFAR's first layer, 3x3 with stride 1 and without a maximum, as its pictures
+ *          are small.
  * Names    those of torchvision: conv1, bn1, layer1.0.conv1, layer1.0.bn1, layer2.0.downsample.0, fc.
  * Source   He et al., arXiv 1512.03385: section 4.2 for CIFAR, table 1 for ImageNet.
  */
