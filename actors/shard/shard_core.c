@@ -98,8 +98,8 @@ static bool s_step(shard_core_t *self)
 
 /* -- own and other regions' deltas */
 
-/* A step needs no more than the elements in which a gradient is not 0. An optimizer that remembers may look at
- * rows as a whole, of which a delta may have a part. */
+/* A step needs no more than the elements in which a gradient is not 0. An optimizer that remembers may look
+ * at rows as a whole, of which a delta may have a part. */
 static bool s_goes_by_element(const shard_core_t *self)
 {
     const optimizer_row_t *row = optimizer_find(self->replica->optimizer.kind);

@@ -1,7 +1,7 @@
 /* trail - the elements that the newest steps have changed, from one version of a tensor to the next.
  *
- * Why      a version that somebody reads is not written: the next step goes into an older buffer. Where a step
- *          changes few elements that one lacks few, and only these are copied.
+ * Why      a version that somebody reads is not written: the next step goes into an older buffer. Where steps
+ *          change few elements that one lacks few, and only these are copied.
  * How      a step leads from the number of a buffer (buf_id) to that of the next. Whatever else changes a
  *          tensor gives it a number to which nothing leads, and what is older leads nowhere.
  * Owns     the sets of elements.

@@ -34,7 +34,7 @@ static buf_t *s_take_spare(replica_t *self, size_t i)
     return buf;
 }
 
-/* What is near a version is left for its next one, if there is another. */
+/* One that is near a version is left for the next one of that, if there is another. */
 buf_t *version_fresh(replica_t *self)
 {
     size_t near = SHARD_SPARES;

@@ -159,7 +159,7 @@ Test(patch, leaves_a_version_alone_that_somebody_reads)
     world_destroy(w);
 }
 
-/* A version is held over most steps, so that these go into fresh buffers, or into older ones that lack a step. */
+/* A version is held over most steps: these go into fresh buffers, or into older ones that lack a step. */
 Test(patch, steps_are_the_same_whoever_reads_in_between)
 {
     world_t *w = s_world();
