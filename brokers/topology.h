@@ -218,7 +218,8 @@ MUST_USE err_code_t topology_carry(const topology_t *self, const topology_t *nex
 
 /* XXH3 over everything that must be equal in all processes of a job and for a resume: job (without data.dir,
  * and what was seen of data), number of shards, regions and their shares, and where inside is sync their
- * workers, which a step's batches are counted by. The order of keys in the file does not matter. As 16 hexadecimal digits. */
+ * workers, which a step's batches are counted by. The order of keys in the file does not matter. As 16
+ * hexadecimal digits. */
 void topology_digest(const topology_t *self, char ret_hex[17]);
 
 /* From the same table: the JSON Schema for editors, the annotated default file, and the effective topology.
