@@ -136,6 +136,7 @@ static void *s_new_worker(sim_t *self, sim_actor_t *actor, size_t index, const n
                           .incarnation = command->incarnation,
                           .shard_count = self->topology->regions[actor->region].shards,
                           .shard_first = self->shard_first,
+                          .layout = &self->layout,
                           .chunk_bytes = self->spec.chunk_bytes,
                           .checksums = !self->spec.pace,
                           .status_us = self->spec.beat_us};
@@ -170,6 +171,8 @@ static void *s_new_shard(sim_t *self, sim_actor_t *actor, size_t index, const no
                          .incarnation = incarnation,
                          .elements = self->shard_first[index + 1] - self->shard_first[index],
                          .layout = layout_digest(&self->layout),
+                         .tensors = &self->layout,
+                         .first = self->shard_first[index],
                          .run = command->run,
                          .chunk_bytes = self->spec.chunk_bytes,
                          .history = rng_u64(&self->rng) | 1,

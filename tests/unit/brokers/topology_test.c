@@ -68,7 +68,7 @@ Test(topology, what_is_left_out_has_its_default)
     cr_assert_eq(t->job.epochs, 1);
     cr_assert_eq(t->job.batch, 64);
     cr_assert_eq(t->job.seed, 1);
-    cr_assert(t->job.optimizer.name == OPTIMIZER_MOMENTUM && t->job.optimizer.linear);
+    cr_assert(t->job.optimizer.name == OPTIMIZER_MOMENTUM && t->job.optimizer.schedule == SCHEDULE_LINEAR);
     cr_assert(t->job.optimizer.lr == 0.01 && t->job.optimizer.momentum == 0.9);
     cr_assert_eq(t->job.sync.strategy, STRATEGY_ASGD_GA);
     cr_assert_eq(t->job.sync.every, 8);
