@@ -4,8 +4,8 @@
  *   value   g <- max(-value, min(value, g)), element by element                (PyTorch's clip_grad_value_)
  *   norm    g <- g min(1, norm / (|g| + 1e-6)), |g| over all tensors together   (PyTorch's clip_grad_norm_)
  *
- *   averages   "gradient" w - seen, of the w that was pulled, becomes seen: however many steps its shard has made
- *              since, an average then goes towards what was seen, and never beyond
+ *   averages   "gradient" w - seen, of the w that was pulled, becomes seen: however many steps its shard has
+ *              made since, an average then goes towards what was seen, and never beyond
  *
  * Why      one wild batch, or a late one, must not throw the parameters far away.
  * Not      for tensors that are averages, or fixed: their "gradient" is no direction.

@@ -35,7 +35,7 @@ typedef struct {
 void spans_init(spans_t *self, const layout_t *layout, size_t first, size_t end);
 void spans_fini(spans_t *self);
 
-/* What [first, end) begins with, as far as it is of one span; none where it is empty. So
+/* The beginning of [first, end), as far as it is of one span; none where it is empty. So
  *     for (span_part_t part = spans_part(s, 0, n); part.span; part = spans_part(s, part.end, n)) */
 span_part_t spans_part(const spans_t *self, size_t first, size_t end);
 

@@ -2,8 +2,8 @@
  *
  *   s <- s + g g;   w <- w - lr g / (sqrt(s) + epsilon)
  *
- * Of a tensor with sparse rows each row has one: s <- s + the mean of g g over the row, which stands in all its
- * elements, so that the tensor has the shape of the parameters. A row that lies in two shards is two.
+ * Of a tensor with sparse rows each row has one: s <- s + the mean of g g over the row, which stands in all
+ * its elements, so that the tensor has the shape of the parameters. A row that lies in two shards is two.
  * Source: Duchi et al., JMLR 12 (2011), as PyTorch's Adagrad has it; for rows as FBGEMM's rowwise_adagrad. */
 
 #include "actors/model/optimizers/step.h"

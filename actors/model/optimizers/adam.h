@@ -4,6 +4,6 @@
 
 #include "actors/model/optimizers/step.h"
 
-optimizer_stepper_t adam_step;
+void adam_step(const optimizer_t *self, const optimizer_step_t *step);
 
 #endif

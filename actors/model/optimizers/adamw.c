@@ -3,4 +3,9 @@
 
 #include "actors/model/optimizers/adam.h"
 
-optimizer_stepper_t *const optimizer_adamw = adam_step;
+static void s_step_adamw(const optimizer_t *self, const optimizer_step_t *step)
+{
+    adam_step(self, step);
+}
+
+optimizer_stepper_t *const optimizer_adamw = s_step_adamw;

@@ -48,8 +48,8 @@ static bool s_is_first_of_some(const staged_t *staged)
     return staged->assembly.have == 1 && staged->assembly.chunk_count > 1;
 }
 
-/* A step is of one push, which is applied at once and in any pieces, and nobody else's parameters are changed by
- * it. */
+/* A step is of one push, which is applied at once and in any pieces, and nobody else's parameters are
+ * changed by it. */
 static bool s_may_begin(const intake_t *self)
 {
     return self->base->region->width == 1 && self->terms.steps && !self->replica->whole_rows &&

@@ -34,7 +34,7 @@ void encode_derive(replica_t *self)
 /* Before the bytes of an encoding; what is not encoded has them in their place. */
 static size_t s_average_bytes(const replica_t *self, uint64_t encoding)
 {
-    return encoding ? self->averages * sizeof(float) : 0;
+    return encoding ? spans_count(&self->spans, TENSOR_AVERAGE) * sizeof(float) : 0;
 }
 
 size_t encode_bytes_most(const replica_t *self)

@@ -115,7 +115,6 @@ typedef struct {
     base_t *base;
     const exchange_t *exchange; /* what the strategy does here */
     spans_t spans;              /* of the tensors that this shard's elements are of */
-    size_t averages;            /* elements that are averages */
     bool whole_rows;            /* the optimizer looks at rows as a whole, and there are some */
     optimizer_t optimizer;
     const encoding_t *encoding;
@@ -169,7 +168,7 @@ void pending_reopen(replica_t *self); /* no contribution is a region's last any 
 
 /* blend */
 const float *blend_read(const blend_t *self, size_t first, size_t count);
-/* What makes a mean of the parts of what blend_read gives: 1, but where its divisor counts a region with two
+/* This times what blend_read gives is a mean of the parts: 1, but where the divisor counts a region with two
  * parts once. */
 float blend_evened(const blend_t *self);
 bool slice_finite(const slice_t *slice, float *scratch); /* any alignment; size a multiple of 4 */
@@ -178,8 +177,7 @@ bool slice_finite(const slice_t *slice, float *scratch); /* any alignment; size 
 bool version_step(replica_t *self, const blend_t *gradient, bool step, bool accumulate);
 /* A step with the gradients of a region, whose averages are taken by `share`. */
 bool version_step_of(replica_t *self, const blend_t *gradient, float share);
-/* The same in pieces; `apart`: nothing is changed in place, so that it can be dropped. The pass goes from block
- * to block. */
+/* The same in pieces, block by block; `apart`: nothing is changed in place, so that it can be dropped. */
 size_t version_block_end(const replica_t *self, size_t first);
 bool version_pass_open(replica_t *self, bool step, bool accumulate, bool apart, pass_t *ret_pass);
 void version_pass_block(const replica_t *self, const pass_t *pass, size_t first, size_t count,

@@ -118,7 +118,7 @@ bool version_pass_open(replica_t *self, bool step, bool accumulate, bool apart, 
     return false;
 }
 
-/* What a block of one span is given to. */
+/* A rule applied to a part of a block. */
 typedef void span_rule_t(const replica_t *self, const pass_t *pass, const span_part_t *part, const float *g);
 
 static void s_optimize(const replica_t *self, const pass_t *pass, const span_part_t *part, const float *g)
@@ -164,7 +164,7 @@ static void s_keep(const replica_t *self, const pass_t *pass, const span_part_t 
         memset(pass->open.to + part->first, 0, (part->end - part->first) * sizeof(float));
 }
 
-/* What is open has the average itself, and where no step is made what was seen. */
+/* The accumulator gets the average itself, and where no step is made what was seen. */
 static void s_average(const replica_t *self, const pass_t *pass, const span_part_t *part, const float *seen)
 {
     size_t first = part->first, count = part->end - first;

@@ -231,6 +231,12 @@ Test(topology, defaults_follow_strategy_and_optimizer)
     t = s_set("job.optimizer.name=sgd");
     cr_assert(t->job.optimizer.name == OPTIMIZER_SGD && t->job.optimizer.momentum == 0);
     s_check_round_trip(t, "sgd");
+    t = s_parse(s_small, (const char *[]){"job.optimizer.name=sgd", "job.optimizer.momentum=0.8"}, 2);
+    cr_assert(t->job.optimizer.name == OPTIMIZER_MOMENTUM && t->job.optimizer.momentum > 0.7);
+    s_check_round_trip(t, "sgd with a momentum");
+    t = s_set("job.optimizer.name=adamw");
+    cr_assert(t->job.optimizer.weight_decay > 0.009 && t->job.optimizer.lr < 0.0011);
+    s_check_round_trip(t, "adamw");
     t = s_set("job.optimizer.name=adam");
     cr_assert(t->job.optimizer.lr == 0.001 && t->job.optimizer.momentum == 0.9);
     s_check_round_trip(t, "adam");

@@ -15,8 +15,8 @@
  * send is added to both. What of a difference was not significant is in the residual, and in the
  * parameters, and nowhere else.
  *
- * Of averages a cut has the values, not what they gained: start and parameters go towards them. An outer step,
- * or differences of several regions added up, could take a variance below zero.
+ * Of averages a cut has the values, not what they gained: start and parameters go towards them. An outer
+ * step, or differences of several regions added up, could take a variance below zero.
  *
  * No fused multiply-add here: regions apply rounds to the same bits. */
 #include "actors/model/exact.h"

@@ -22,7 +22,7 @@ bool gradient_whole(replica_t *self)
 {
     if (!self->residual)
         return true;
-    if (!self->open && !self->averages) {
+    if (!self->open && !spans_count(&self->spans, TENSOR_AVERAGE)) {
         self->open = self->residual;
         self->residual = NULL;
         return true;

@@ -64,7 +64,7 @@ Test(clip, values_are_cut_off_and_then_the_norm_is_taken)
 }
 
 /* Of an average, too: it is applied like any other. */
-/* What a variance was when it was pulled may be far from what it is when its shard takes this. */
+/* A variance that was pulled may be far from the one that its shard has when it takes this. */
 Test(clip, of_an_average_what_was_seen_is_pushed_and_never_its_other_side)
 {
     float g[N] = {0, 0, 0, 0, 100, 99.99999f};

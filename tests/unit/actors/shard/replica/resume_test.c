@@ -1,5 +1,5 @@
-/* A job of one worker that is stopped half way and goes on from what it stored is the same job, bit for bit, with
- * every optimizer. */
+/* A job of one worker that is stopped half way and goes on from what it stored is the same job, bit for bit,
+ * with every optimizer. */
 #include "tests/unit/actors/shard/world.h"
 
 #define ELEMENTS 60 /* shards begin at 0 and 30, amidst a row of the embedding */

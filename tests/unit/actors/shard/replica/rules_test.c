@@ -1,5 +1,5 @@
-/* Tensors with rules, under every strategy and encoding: counts of the optimizer's are exact, running averages
- * lie between what was seen, and what is fixed stays. */
+/* Tensors with rules, under every strategy and encoding: counts of the optimizer's are exact, running
+ * averages lie between what was seen, and fixed ones stay. */
 #include "actors/shard/replica/exchange.h"
 #include "tests/unit/actors/shard/alone.h"
 
@@ -176,7 +176,7 @@ Test(rules, averages_lie_between_what_was_seen_whatever_crosses_and_counts_are_e
     }
 }
 
-/* With an outer step of four times the mean, and momentum, counts go far beyond what was seen; averages do not. */
+/* With an outer step of four times the mean, and momentum, averages still lie between what was seen. */
 Test(rules, outer_steps_leave_averages_alone)
 {
     static const strategy_name_t strategies[] = {STRATEGY_DILOCO, STRATEGY_DILOCO_ASYNC, STRATEGY_SLOWMO};
