@@ -29,6 +29,7 @@ typedef struct {
     bool momentum;           /* uses the key job.optimizer.momentum */
     bool nesterov;           /* uses the key job.optimizer.nesterov */
     bool counts;             /* a step depends on its number, so that is stored */
+    bool idles;              /* a gradient of 0 changes nothing, neither parameters nor what it remembers */
     bool evens;              /* a step is about as long as the rate, however large gradients are */
     bool decays_apart;       /* weight decay is no part of the gradient */
     bool rows;               /* of a sparse tensor it looks at rows as a whole */

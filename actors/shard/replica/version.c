@@ -90,7 +90,7 @@ static void s_accumulate(const target_t *open, size_t first, size_t count, const
         memcpy(open->to + first, g, count * sizeof *g);
         return;
     }
-    if (open->next)
+    if (open->to != open->from)
         memcpy(open->to + first, open->from + first, count * sizeof *g);
     vector_add(count, open->to + first, g);
 }
@@ -147,7 +147,7 @@ static void s_optimize(const replica_t *self, const pass_t *pass, const span_par
 
 static void s_stay(const target_t *target, const span_part_t *part)
 {
-    if (target->slot && target->next)
+    if (target->slot && target->to != target->from)
         memcpy(target->to + part->first, target->from + part->first,
                (part->end - part->first) * sizeof(float));
 }
@@ -209,6 +209,37 @@ void version_pass_drop(replica_t *self, pass_t *pass)
     version_drop(self, &pass->open);
 }
 
+/* -- of a part of the elements: what is written apart has the others, too */
+
+static void s_fill(const replica_t *self, target_t *target)
+{
+    if (!target->slot || !target->next)
+        return;
+    if (target->from)
+        memcpy(target->to, target->from, base_bytes(self->base));
+    else
+        memset(target->to, 0, base_bytes(self->base));
+    target->from = target->to;
+}
+
+static void s_fill_pass(const replica_t *self, pass_t *pass)
+{
+    s_fill(self, &pass->w);
+    for (size_t i = 0; i < OPTIMIZER_TENSORS_MAX; i++)
+        s_fill(self, &pass->state[i]);
+    s_fill(self, &pass->open);
+}
+
+static void s_pass_range(const replica_t *self, const pass_t *pass, const blend_t *gradient, size_t first,
+                         size_t end)
+{
+    for (size_t i = first, next; i < end; i = next) {
+        next = version_block_end(self, i);
+        next = next < end ? next : end;
+        version_pass_block(self, pass, i, next - i, blend_read(gradient, i, next - i));
+    }
+}
+
 static bool s_step(replica_t *self, const blend_t *gradient, bool step, bool accumulate, float average)
 {
     pass_t pass;
@@ -218,10 +249,13 @@ static bool s_step(replica_t *self, const blend_t *gradient, bool step, bool acc
     }
     pass.average = average;
     pass.evened = blend_evened(gradient);
-    for (size_t i = 0, end; i < self->base->spec.elements; i = end) {
-        end = version_block_end(self, i);
-        version_pass_block(self, &pass, i, end - i, blend_read(gradient, i, end - i));
-    }
+    const ranges_t *touched = gradient->touched;
+    if (touched)
+        s_fill_pass(self, &pass);
+    else
+        s_pass_range(self, &pass, gradient, 0, self->base->spec.elements);
+    for (size_t i = 0; touched && i < touched->count; i++)
+        s_pass_range(self, &pass, gradient, touched->items[i].first, touched->items[i].end);
     version_pass_commit(self, &pass);
     return true;
 }

@@ -215,6 +215,31 @@ Test(optimizer, what_does_not_decay_goes_as_without)
     }
 }
 
+/* So rows without a gradient need not be sent. */
+Test(optimizer, without_a_gradient_those_that_idle_change_nothing)
+{
+    static const float nothing[ELEMENTS] = {0};
+    for (size_t i = 0; i < sizeof s_recorded / sizeof *s_recorded; i++) {
+        optimizer_t optimizer = s_recorded[i].optimizer;
+        if (!optimizer_find(optimizer.kind)->idles)
+            continue;
+        memory_t memory = s_memory();
+        optimizer.decay = 0;
+        s_step_parts(&s_recorded[i], 0, ELEMENTS, true, &memory);
+        memory_t before = memory;
+        optimizer_step(&optimizer, &(optimizer_step_t){.lr = 0.1f,
+                                                       .number = 2,
+                                                       .row = s_recorded[i].row,
+                                                       .n = ELEMENTS,
+                                                       .w = memory.w,
+                                                       .g = nothing,
+                                                       .state = {memory.state[0], memory.state[1]},
+                                                       .ret_w = memory.w,
+                                                       .ret_state = {memory.state[0], memory.state[1]}});
+        cr_assert_eq(memcmp(&memory, &before, sizeof before), 0, "%s", s_recorded[i].name);
+    }
+}
+
 Test(optimizer, decay_takes_more_than_a_block_at_a_time)
 {
     enum { MANY = 10000 };
