@@ -235,8 +235,8 @@ static err_code_t s_encode(replica_t *self, const buf_t *values, room_t *room, e
         return s_see(self, room, PATCHED | self->encoding->number, patch, ret);
     }
     if (!code)
-        code = encoding_encode(self->encoding, &self->encoding_setting, &input, buf_data(room->bytes), &size,
-                               NULL);
+        code =
+            encoding_encode(self->encoding, &self->encoding_setting, &input, bytes + averages, &size, NULL);
     if (code)
         return code;
     s_keep_residual(self, room);
@@ -290,6 +290,8 @@ encoded_t encode_cut(replica_t *self, buf_t **values_p, bool whole, bool view)
 bool encode_accepts(const replica_t *self, uint64_t encoding)
 {
     uint64_t values = encoding & ~(uint64_t)PATCHED;
+    if ((encoding & PATCHED) && s_has_rules(self))
+        return false;
     return values == 0 || values == self->encoding->number;
 }
 
