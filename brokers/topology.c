@@ -116,6 +116,18 @@ static bool s_counts(const field_t *parent)
     return false;
 }
 
+/* Returns whether a key of a base has its default, or another value. */
+static bool s_is_default(const field_t *field, const void *base)
+{
+    char is[VALUE_TEXT_MAX], otherwise[VALUE_TEXT_MAX];
+    topology_t *scratch = calloc(1, sizeof *scratch);
+    CHECK(scratch);
+    value_default(field, scratch);
+    bool same = strcmp(value_print(field, base, is), value_print(field, scratch, otherwise)) == 0;
+    free(scratch);
+    return same;
+}
+
 /* One line per row that counts; the order is the table's, so the order of keys in a file does not matter. */
 static void s_write_digest(const field_t *parent, const void *base, FILE *out)
 {
@@ -127,7 +139,7 @@ static void s_write_digest(const field_t *parent, const void *base, FILE *out)
             size_t count = *(const size_t *)(const void *)((const char *)base + field->count_offset);
             for (size_t i = 0; i < count; i++)
                 s_write_digest(field, (const char *)base + field->offset + i * field->element_size, out);
-        } else if (field->digest) {
+        } else if (field->digest && !(field->later && s_is_default(field, base))) {
             fprintf(out, "%s=%s\n", field->path, value_print(field, base, text));
         }
     }

@@ -40,6 +40,7 @@ typedef struct {
     bool live;   /* may change while the job runs: what plans are made of */
     bool digest; /* must be equal in all processes of a job and for a resume ... */
     bool carry;  /* ... where a job that goes on may have another value than it had */
+    bool later;  /* not in the digest with its default: runs that were begun before the key was there go on */
     bool above;  /* min itself is not allowed */
     bool below;  /* max itself is not allowed */
     size_t offset;
