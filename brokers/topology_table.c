@@ -85,9 +85,10 @@ static const field_t s_fields[] = {
      .below = true, .otherwise = "0.9", .digest = true, .carry = true,
      .help = "how much of the last update goes on"},
     {"job.optimizer.nesterov", FIELD_BOOL, .offset = JOB(optimizer.nesterov), .otherwise = "false",
-     .digest = true, .carry = true, .help = "the momentum looks one step ahead; of sgd and momentum"},
+     .digest = true, .later = true, .carry = true,
+     .help = "the momentum looks one step ahead; of sgd and momentum"},
     {"job.optimizer.weight_decay", FIELD_NUMBER, .offset = JOB(optimizer.weight_decay), .min = "0",
-     .max = "1", .below = true, .otherwise = "0", .digest = true, .carry = true,
+     .max = "1", .below = true, .otherwise = "0", .digest = true, .later = true, .carry = true,
      .help =
          "how strongly weights, not biases and norms, are drawn to 0: as a part of the gradient, with adamw "
          "beside it"},
