@@ -19,7 +19,6 @@ void replica_init(replica_t *self, base_t *base, const exchange_t *exchange)
 {
     *self = (replica_t){.base = base, .exchange = exchange, .optimizer = s_optimizer(base->spec.topology)};
     spans_init(&self->spans, base->spec.tensors, base->spec.first, base->spec.first + base->spec.elements);
-    self->whole_rows = optimizer_find(self->optimizer.kind)->rows && spans_have_rows(&self->spans);
     self->scratch = malloc(2 * SHARD_BLOCK * sizeof *self->scratch);
     self->sums = malloc(SHARD_BLOCK * sizeof *self->sums);
     CHECK(self->scratch && self->sums);

@@ -120,7 +120,6 @@ typedef struct {
     base_t *base;
     const exchange_t *exchange; /* what the strategy does here */
     spans_t spans;              /* of the tensors that this shard's elements are of */
-    bool whole_rows;            /* the optimizer looks at rows as a whole, and there are some */
     optimizer_t optimizer;
     const encoding_t *encoding;
     encoding_setting_t encoding_setting;
