@@ -71,6 +71,10 @@ for dir in odd "~/odd"; do
     rm -rf "$work/moved" && mv "$work/from-odd" "$work/moved"
     expect_line "$work/moved/topology.yaml" "^ *dir: \"?$work/odd\"?\$"
 done
+bad 2 '^cloudless: check: .*region here has 100 samples, fewer than one batch of 101; write a smaller job.batch' check "$work/images.yaml" --set job.batch=101
+bad 2 '^cloudless: up: .*region here has 100 samples, fewer than its 101 workers' up "$work/images.yaml" --state "$work/unfit" --set 'regions[here].workers=101'
+bad 2 '^cloudless: up: .*job.data.augment.shift is 14, and pictures are 28 x 28' up "$work/images.yaml" --state "$work/unfit" --set job.data.augment.shift=14
+[ ! -e "$work/unfit" ] || fail "too few samples left a state directory"
 sed -i 's/softmax/sofmax/' "$work/images.yaml"
 for command in check plan simulate 'up --state unfit'; do
     bad 2 '^cloudless: .*images.yaml:3:10: job.model: "sofmax" is not known here; write softmax, ' $command "$work/images.yaml"
