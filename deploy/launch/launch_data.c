@@ -134,8 +134,16 @@ static err_code_t s_look_at(launch_t *self, size_t region, bool thorough, datase
                : rc;
 }
 
-/* Looks at one region's data, or at those of several. Of one copy that all have each region is like the
- * first. */
+/* Of one copy that all have, each region is like any that tests. */
+static size_t s_fullest(const topology_t *topology)
+{
+    for (size_t r = 0; r < topology->region_count; r++)
+        if (topology_tests(topology, r))
+            return r;
+    return 0;
+}
+
+/* Looks at one region's data, or at those of several. */
 static err_code_t s_look(launch_t *self, size_t which, bool thorough, dataset_facts_t *ret_facts, err_t *err)
 {
     const topology_t *topology = self->topology;
@@ -145,7 +153,7 @@ static err_code_t s_look(launch_t *self, size_t which, bool thorough, dataset_fa
     for (size_t r = 0; r < TOPOLOGY_REGIONS_MAX; r++)
         self->absent[r] = UINT_MAX;
     if (!several || !own)
-        rc = s_look_at(self, several ? 0 : which, thorough, &all, err);
+        rc = s_look_at(self, several ? s_fullest(topology) : which, thorough, &all, err);
     for (size_t r = 0; !rc && several && own && r < topology->region_count; r++)
         if (which != LAUNCH_HERE || !launch_data_elsewhere(topology, r))
             rc = s_look_at(self, r, thorough, &all, err);
