@@ -65,6 +65,12 @@ static err_code_t s_check_enough(const topology_t *topology, const job_t *job, e
     return ERR_OK;
 }
 
+static err_code_t s_derive(launch_t *self, uint64_t samples, err_t *err)
+{
+    err_code_t rc = job_derive(self->topology, samples, &self->job, err);
+    return rc ? rc : s_check_enough(self->topology, &self->job, err);
+}
+
 /* Pictures that are moved so far would not be seen. */
 static err_code_t s_check_shift(const topology_t *topology, const dataset_facts_t *facts, err_t *err)
 {
@@ -171,8 +177,7 @@ static err_code_t s_derive_job(launch_t *self, const dataset_facts_t *facts, err
         return rc;
     self->facts = *facts;
     bool own = topology->job.data.split == SPLIT_OWN;
-    rc = job_derive(topology, own ? topology->job.data.samples : facts->total, &self->job, err);
-    return rc ? rc : s_check_enough(topology, &self->job, err);
+    return s_derive(self, own ? topology->job.data.samples : facts->total, err);
 }
 
 /* Puts where the topology says it before what is wrong with it. */
@@ -248,11 +253,11 @@ err_code_t launch_try_dataset(launch_t *self, err_t *err)
     const topology_t *topology = self->topology;
     uint64_t samples = topology->job.data.samples;
     if (topology->job.data.split == SPLIT_OWN)
-        return job_derive(topology, samples, &self->job, err);
+        return s_derive(self, samples, err);
     err_code_t rc = launch_look_dataset(self, LAUNCH_HERE, false, err);
     if (rc != ERR_NOT_FOUND || !samples)
         return rc;
-    return job_derive(topology, samples, &self->job, err);
+    return s_derive(self, samples, err);
 }
 
 err_code_t launch_open_dataset(launch_t *self, size_t region_index, err_t *err)
