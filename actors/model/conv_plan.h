@@ -3,8 +3,9 @@
  * Why      patches and a product are best for some convolutions, sums in registers for those of LeNet, oneDNN
  *          for many channels, and how much so depends on the processor: so it is measured, once per process
  *          and shape.
- * How      all ways that a convolution's shape gives hope for compute random images. One that is clearly
- *          faster than the product is taken, when its results are the product's but for rounding.
+ * How      all ways that a convolution's shape gives hope for compute random images. The fastest is taken
+ *          before the product, unless it is clearly slower than that, so that whoever measures again chooses
+ *          alike; and when its results are the product's but for rounding.
  * Order    a pass is begin, forward or backward of one group of images after the other, end.
  * Legend   as conv.h.
  * Threads  one per conv_plan_t; several may be made at once.
