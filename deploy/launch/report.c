@@ -231,7 +231,7 @@ void report_print_warning(const json_value_t *report, FILE *out)
     if (failed)
         s_print_disk(report, failed, out);
     uint64_t parameters = s_sum(report, "parameters_not_finite");
-    bool ended = !strcmp(json_get_string(report, "state", ""), report_state_name(RUN_FAILED)); /* and says why */
+    bool ended = !strcmp(json_get_string(report, "state", ""), report_state_name(RUN_FAILED));
     if (ended || (!json_get_bool(report, "diverged", false) && !parameters))
         return;
     char refused[64] = "", exported[64] = "";

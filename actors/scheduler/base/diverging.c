@@ -45,7 +45,7 @@ bool diverging_take(diverging_t *self, uint64_t samples, double loss_sum)
     return self->bad >= DIVERGING_WINDOWS;
 }
 
-/* What a restart has taken back begins anew. */
+/* Counts that a restart has taken back begin anew. */
 bool diverging_take_refused(diverging_t *self, uint64_t steps, uint64_t not_finite, uint64_t shards)
 {
     bool back = steps < self->steps || not_finite < self->not_finite;

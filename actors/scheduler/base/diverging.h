@@ -1,8 +1,8 @@
 /* diverging - whether a region's training has diverged for good, by what its workers and shards tell.
  *
  * Why      a run that has diverged learns nothing any more, and is not paid for any longer.
- * How      losses are looked at in windows of DIVERGING_BATCHES batches. A window is bad when its mean is above
- *          10 and above 5 times that of the first window, or of 20 where that began higher. Training has
+ * How      losses are looked at in windows of DIVERGING_BATCHES batches. A window is bad when its mean is
+ *          above 10 and above 5 times that of the first window, or 100 if that began too high. Training has
  *          diverged after DIVERGING_WINDOWS bad ones in a row, none of them below half of the first of these:
  *          a spike that warm-up or momentum brings falls, and begins anew. Or when nine in ten of
  *          DIVERGING_STEPS steps were refused as not finite by every shard.
@@ -36,7 +36,7 @@ bool diverging_take(diverging_t *self, uint64_t samples, double loss_sum);
 /* Steps so far, and updates that the region's shards have refused as not finite. */
 bool diverging_take_refused(diverging_t *self, uint64_t steps, uint64_t not_finite, uint64_t shards);
 
-/* What to change, as far as the topology lets it: "use a smaller job.optimizer.lr than 0.03, ..." */
+/* Names the settings to change, as the topology has them: "use a smaller job.optimizer.lr than 0.03, ..." */
 #define DIVERGING_ADVICE_MAX 384
 const char *diverging_advice(const topology_t *topology, char ret_text[DIVERGING_ADVICE_MAX]);
 
