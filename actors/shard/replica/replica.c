@@ -48,8 +48,10 @@ void replica_fini(replica_t *self)
     compensation_fini(self);
     for (size_t i = 0; i < SHARD_SPARES; i++)
         buf_destroy(&self->spares[i]);
-    for (size_t i = 0; i <= OPTIMIZER_TENSORS_MAX; i++)
+    for (size_t i = 0; i < REPLICA_STEPPED; i++) {
         trail_fini(&self->trails[i]);
+        since_fini(&self->since[i]);
+    }
     ranges_fini(&self->applied);
     ranges_fini(&self->refused);
     free(self->scratch);

@@ -13,13 +13,15 @@
 #include "actors/shard/base/assembly.h"
 #include "actors/shard/base/base.h"
 #include "actors/shard/base/stored.h"
+#include "actors/shard/replica/since.h"
 #include "actors/shard/replica/trail.h"
 #include "codec/base/ranges.h"
 #include "codec/compress/encoding.h"
 #include "codec/tensor/patch.h"
 
 #define REPLICA_TENSORS_MAX (7u + OPTIMIZER_TENSORS_MAX)
-#define SHARD_SPARES 3u /* released buffers kept for the next copy on write */
+#define REPLICA_STEPPED (1u + OPTIMIZER_TENSORS_MAX) /* tensors that a step changes */
+#define SHARD_SPARES 3u                              /* released buffers kept for the next copy on write */
 
 /* One of the tensors that are added up: sum of weight_i x part_i / divisor. */
 typedef struct {
@@ -132,9 +134,10 @@ typedef struct {
     part_t *pending_parts; /* (pending_capacity) */
     size_t pending_count, pending_capacity;
     buf_t *spares[SHARD_SPARES];
-    trail_t trails[1 + OPTIMIZER_TENSORS_MAX]; /* of parameters, and of what the optimizer remembers */
-    float *scratch;                            /* (2, SHARD_BLOCK) */
-    double *sums;                              /* (SHARD_BLOCK) */
+    trail_t trails[REPLICA_STEPPED]; /* of parameters, and of what the optimizer remembers */
+    since_t since[REPLICA_STEPPED];  /* the same */
+    float *scratch;                  /* (2, SHARD_BLOCK) */
+    double *sums;                    /* (SHARD_BLOCK) */
 } replica_t;
 
 /* The tensors of a first start: `parameters` (elements) float32 is taken. */

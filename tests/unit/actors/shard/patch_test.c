@@ -179,6 +179,30 @@ Test(patch, steps_are_the_same_whoever_reads_in_between)
     world_destroy(w);
 }
 
+/* A patch of 6 words is short beside 200 elements, not beside 12. */
+Test(patch, snapshots_have_what_has_changed_since_one_was_whole)
+{
+    topology_t *t = world_topology(1, STRATEGY_ASGD_GA, 2, 2);
+    t->job.optimizer.lr = 1;
+    t->checkpoint.every = 1;
+    world_t *w = world_new(t, 400);
+    w->checksums = w->patches = true;
+    world_start(w, 80);
+    world_run(w);
+    for (uint64_t b = 0; b < 8; b++) {
+        message_t *m = s_push(w, 0, b, (uint32_t)(20 * b), 1);
+        m->push.total = 200;
+        cr_assert_eq(s_send(w, m), ERR_OK);
+        const buf_t *patch = snapshot_peek(w->last[0][0], "parameters_patch");
+        cr_assert(patch && buf_size(patch) == 8 + 24 * (b + 1), "batch %zu", (size_t)b);
+    }
+    world_crash(w, 0, 0);
+    const float *p = shard_core_parameters(w->shard[0][0]);
+    for (size_t i = 0; i < 200; i++)
+        cr_assert_eq(p[i], i % 20 < 4 && i < 160 ? -1 : 0, "element %zu", i);
+    world_destroy(w);
+}
+
 typedef struct {
     uint32_t index[4];
     uint64_t patch, words, samples;
@@ -257,6 +281,12 @@ Test(patch, is_added_to_others_of_its_step)
     world_destroy(w);
 }
 
+static void s_stop(world_t *w)
+{
+    world_send_shard(w, message_new(KIND_stop, "shard/region0/0", "scheduler/region0"));
+    world_settle(w, 200000);
+}
+
 /* A stop does not lose it. */
 Test(patch, that_waits_at_a_stop_is_stored)
 {
@@ -266,9 +296,7 @@ Test(patch, that_waits_at_a_stop_is_stored)
     empty->push.patch = 1;
     empty->push.checksum = hash_checksum("", 0);
     world_send_shard(w, empty);
-    message_t *stop = message_new(KIND_stop, "shard/region0/0", "scheduler/region0");
-    world_send_shard(w, stop);
-    world_settle(w, 200000);
+    s_stop(w);
     world_crash(w, 0, 0);
     world_run(w);
     s_expect(w, 0, 0, 0);
@@ -277,6 +305,46 @@ Test(patch, that_waits_at_a_stop_is_stored)
     s_expect(w, 0 - (float)(a * 4 / (a + b)), 0 - (float)(b * 2 / (a + b)), 0);
     s_send(w, s_push(w, 0, 2, 8, 0));
     cr_assert(ranges_has(shard_core_applied(w->shard[0][0]), 3));
+    world_destroy(w);
+}
+
+/* The snapshot, with other bytes for the push that waits. */
+static err_code_t s_restore(const world_t *w, const void *bytes, size_t size)
+{
+    const snapshot_t *last = w->last[0][0];
+    snapshot_t *copy = snapshot_new(&last->id);
+    for (size_t i = 0; i < last->count; i++) {
+        bool held = !strcmp(last->values[i].name, "held_patch/1");
+        buf_t *buf = held ? buf_new_copy(bytes, size) : buf_ref(last->values[i].buf);
+        cr_assert_eq(snapshot_add(copy, last->values[i].name, &buf, NULL), ERR_OK);
+    }
+    shard_core_t *core = NULL;
+    shard_spec_t spec = world_spec(w, 0, 0);
+    err_code_t code = shard_core_restore(&spec, copy, &core, NULL);
+    snapshot_destroy(&copy);
+    if (!code)
+        shard_role.destroy((void **)&core);
+    return code;
+}
+
+Test(patch, that_is_stored_and_wrong_is_no_state)
+{
+    world_t *w = s_world_of(INSIDE_SYNC, 2, STRATEGY_ASGD_GA, 1);
+    world_send_shard(w, s_push(w, 0, 1, 4, 2));
+    s_stop(w);
+    cr_assert_not_null(snapshot_peek(w->last[0][0], "held_patch/1"));
+    uint32_t words[8] = {1, 0, 4, 4};
+    cr_assert_eq(s_restore(w, words, sizeof words), ERR_OK);
+    cr_assert_eq(s_restore(w, words, 30), ERR_SHAPE);
+    cr_assert_eq(s_restore(w, words, 28), ERR_SHAPE, "a value is missing");
+    cr_assert_eq(s_restore(w, words, 4), ERR_MALFORMED);
+    words[0] = 3;
+    cr_assert_eq(s_restore(w, words, sizeof words), ERR_SHAPE, "no room for so many runs");
+    words[0] = words[1] = 1;
+    cr_assert_eq(s_restore(w, words, sizeof words), ERR_SHAPE);
+    words[1] = 0;
+    words[2] = SIZE - 3;
+    cr_assert_eq(s_restore(w, words, sizeof words), ERR_MALFORMED, "beyond the shard");
     world_destroy(w);
 }
 
