@@ -14,6 +14,19 @@ void topology_destroy(topology_t **self_p)
     *self_p = NULL;
 }
 
+void topology_note_seen(topology_t *self, const model_spec_t *seen)
+{
+    const model_row_t *row = model_row(self->job.said.name);
+    model_spec_t noted = {.name = ""};
+    if (row && model_row_takes(row, "classes"))
+        noted.classes = seen->classes;
+    if (row && model_row_takes(row, "input"))
+        memcpy(noted.input, seen->input, sizeof noted.input);
+    model_spec_complete(&self->job.data.seen, &noted);
+    self->job.model = self->job.said;
+    model_spec_complete(&self->job.model, &self->job.data.seen);
+}
+
 size_t topology_region_index(const topology_t *self, const char *name)
 {
     for (size_t i = 0; i < self->region_count; i++)
@@ -116,16 +129,10 @@ static bool s_counts(const field_t *parent)
     return false;
 }
 
-/* Returns whether a key of a base has its default, or another value. */
-static bool s_is_default(const field_t *field, const void *base)
+static bool s_is_digested(const field_t *field, const void *base)
 {
-    char is[VALUE_TEXT_MAX], otherwise[VALUE_TEXT_MAX];
-    topology_t *scratch = calloc(1, sizeof *scratch);
-    CHECK(scratch);
-    value_default(field, scratch);
-    bool same = strcmp(value_print(field, base, is), value_print(field, scratch, otherwise)) == 0;
-    free(scratch);
-    return same;
+    bool absent = (field->later || field->optional) && value_is_default(field, base);
+    return field->digest && !absent;
 }
 
 /* One line per row that counts; the order is the table's, so the order of keys in a file does not matter. */
@@ -139,8 +146,9 @@ static void s_write_digest(const field_t *parent, const void *base, FILE *out)
             size_t count = *(const size_t *)(const void *)((const char *)base + field->count_offset);
             for (size_t i = 0; i < count; i++)
                 s_write_digest(field, (const char *)base + field->offset + i * field->element_size, out);
-        } else if (field->digest && !(field->later && s_is_default(field, base))) {
-            fprintf(out, "%s=%s\n", field->path, value_print(field, base, text));
+        } else if (s_is_digested(field, base)) {
+            const char *path = field_is_bare(parent, field) ? parent->path : field->path;
+            fprintf(out, "%s=%s\n", path, value_print(field, base, text));
         }
     }
 }

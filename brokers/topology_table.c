@@ -1,5 +1,5 @@
 /* The table itself: one row for each key that a topology may have. A new key needs its row, and a member in
- * topology.h. */
+ * topology.h. One with `digest` is `later` too. */
 #include "brokers/topology_field.h"
 
 #define JOB(member) offsetof(topology_t, job.member)
@@ -21,6 +21,12 @@ static const char s_optimizers[] =
     ;
 #undef OPTIMIZER
 
+#define MODEL(FAMILY, TEXT, ...) "|" TEXT
+static const char s_models[] =
+#include "brokers/models.def"
+    ;
+#undef MODEL
+
 _Static_assert(sizeof(strategy_name_t) == sizeof(unsigned) && sizeof(optimizer_name_t) == sizeof(unsigned) &&
                    sizeof(durability_t) == sizeof(unsigned) && sizeof(inside_t) == sizeof(unsigned) &&
                    sizeof(security_t) == sizeof(unsigned) && sizeof(data_split_t) == sizeof(unsigned) &&
@@ -37,9 +43,19 @@ static const field_t s_fields[] = {
     {"job", FIELD_MAP, .required = true, .help = "what is trained"},
     {"job.name", FIELD_NAME, .offset = JOB(name), .required = true, .digest = true,
      .help = "name of this job; a state directory remembers it"},
-    {"job.model", FIELD_WORD, .offset = JOB(model), .values = "softmax|mlp|mlp-large|lenet|ledger",
-     .required = true, .digest = true,
-     .help = "what is trained; ledger counts samples, to check the system itself"},
+    {"job.model", FIELD_MAP, .required = true, .bare = "name",
+     .help = "what is trained: a name alone, or a name with options of the model"},
+    {"job.model.name", FIELD_WORD, .offset = JOB(said.name), .values = s_models + 1, .required = true,
+     .digest = true, .help = "which model; ledger counts samples, to check the system itself"},
+    {"job.model.hidden", FIELD_WHOLES, .offset = JOB(said.hidden), .count_offset = JOB(said.hidden_count),
+     .element_max = MODEL_HIDDEN_MAX, .min = "1", .max = "65536", .otherwise = "[]", .unit = "[512, 256]",
+     .optional = true, .digest = true, .help = "mlp: what comes out of each hidden layer"},
+    {"job.model.classes", FIELD_WHOLE, .offset = JOB(said.classes), .values = "auto", .min = "1",
+     .max = "65536", .otherwise = "auto", .optional = true, .digest = true, .unit = "classes",
+     .help = "classes that are told apart; auto: as many as the labels of the data"},
+    {"job.model.input", FIELD_WHOLES, .offset = JOB(said.input), .element_max = MODEL_INPUT_RANK, .min = "1",
+     .max = "4096", .otherwise = "[]", .unit = "[1, 28, 28]", .optional = true, .digest = true,
+     .help = "channels, height and width of a sample; left out: as the data have them"},
     {"job.data", FIELD_MAP, .required = true, .help = "the training data"},
     {"job.data.kind", FIELD_WORD, .offset = JOB(data.kind), .values = s_data_kinds + 1, .otherwise = "idx",
      .digest = true,
@@ -67,6 +83,12 @@ static const field_t s_fields[] = {
     {"job.data.samples", FIELD_WHOLE, .offset = JOB(data.samples), .min = "0", .max = "4294967295",
      .otherwise = "0", .digest = true, .unit = "samples",
      .help = "training samples of all regions together; 0: all there are"},
+    {"job.data.classes", FIELD_WHOLE, .offset = JOB(data.seen.classes), .values = "auto", .min = "1",
+     .max = "65536", .otherwise = "auto", .optional = true, .unit = "classes",
+     .help = "classes that the data were seen to have; noted in the copy of this file that a run keeps"},
+    {"job.data.input", FIELD_WHOLES, .offset = JOB(data.seen.input), .element_max = MODEL_INPUT_RANK,
+     .min = "1", .max = "4096", .otherwise = "[]", .unit = "[1, 28, 28]", .optional = true,
+     .help = "channels, height and width that samples were seen to have; noted likewise"},
     {"job.epochs", FIELD_WHOLE, .offset = JOB(epochs), .min = "1", .max = "1000000", .otherwise = "1",
      .digest = true, .carry = true, .unit = "epochs", .help = "passes over the data"},
     {"job.batch", FIELD_WHOLE, .offset = JOB(batch), .min = "1", .max = "1000000", .otherwise = "64",
