@@ -348,6 +348,92 @@ Test(patch, that_is_stored_and_wrong_is_no_state)
     world_destroy(w);
 }
 
+/* -- the same run, whichever way gradients come */
+
+#define TABLE 400 /* elements, in rows of 4; 200 of them in shard 0 */
+#define IN_TABLE (TABLE / WORLD_SHARDS)
+
+static world_t *s_table(optimizer_name_t optimizer, layout_t *layout)
+{
+    topology_t *t = world_topology(1, STRATEGY_ASGD_GA, 2, 2);
+    t->job.optimizer.lr = 0.1;
+    t->job.optimizer.name = optimizer;
+    t->job.sync.inside = INSIDE_SYNC;
+    t->checkpoint.every = 3;
+    *layout = (layout_t){0};
+    cr_assert_eq(layout_add(layout, "table", 2, (size_t[]){TABLE / 4, 4}, NULL), ERR_OK);
+    layout_last(layout)->sparse = true;
+    world_t *w = world_new(t, TABLE);
+    w->checksums = w->patches = true;
+    w->tensors = layout;
+    world_start(w, 160);
+    world_run(w);
+    return w;
+}
+
+/* Two rows and a half of a value that differs, of which some is 0. */
+static void s_gradient(uint64_t batch, float *ret_g)
+{
+    memset(ret_g, 0, TABLE * sizeof *ret_g);
+    for (size_t row = 0; row < 2; row++)
+        for (size_t i = 0; i < 4; i++)
+            ret_g[(batch * 7 + row * 13) % 50 * 4 + i] = i == 1 ? 0 : 0.3F * (float)(batch + i) + (float)row;
+}
+
+static message_t *s_push_rows(const world_t *w, uint64_t batch, const float *g)
+{
+    ranges_t rows = {0};
+    patch_t *patch = NULL;
+    uint32_t words[IN_TABLE];
+    for (size_t i = 0; i < IN_TABLE; i++)
+        if (g[i] > 0)
+            cr_assert_eq(ranges_add(&rows, i / 4 * 4, i / 4 * 4 + 4), ERR_OK);
+    cr_assert_eq(patch_new(&rows, 0, IN_TABLE, &patch), ERR_OK);
+    patch_index(patch, words);
+    patch_gather(patch, g, (float *)(void *)(words + 2 * patch->runs.count));
+    message_t *m = s_message(w, batch % 2, batch);
+    m->push.total = IN_TABLE;
+    m->push.patch = 1 + patch->runs.count;
+    m->push.words = patch_words(patch);
+    s_set_data(m, words, m->push.words * 4, &m->push.checksum);
+    patch_destroy(&patch);
+    ranges_fini(&rows);
+    return m;
+}
+
+static void s_check_same(optimizer_name_t optimizer)
+{
+    layout_t layouts[2];
+    float g[TABLE];
+    uint64_t crash = 10;
+    world_t *rows = s_table(optimizer, &layouts[0]), *whole = s_table(optimizer, &layouts[1]);
+    for (uint64_t b = 0; b < rows->job.regions[0].batches; b++) {
+        s_gradient(b, g);
+        world_send_shard(rows, s_push_rows(rows, b, g));
+        world_push_shard(whole, 0, b % 2, 0, b, g);
+        world_run(whole);
+        if (b == crash) {
+            crash += 11;
+            world_crash(rows, 0, 0);
+            b = ranges_size(shard_core_applied(rows->shard[0][0])) - 1;
+            world_crash(whole, 0, 0);
+            cr_assert_eq(ranges_size(shard_core_applied(whole->shard[0][0])), b + 1);
+        }
+        const float *a = shard_core_parameters(rows->shard[0][0]);
+        cr_assert_arr_eq(a, shard_core_parameters(whole->shard[0][0]), IN_TABLE * sizeof *a, "batch %zu",
+                         (size_t)b);
+    }
+    cr_assert_lt(shard_core_parameters(rows->shard[0][0])[2], 0);
+    world_destroy(rows);
+    world_destroy(whole);
+}
+
+Test(patch, run_is_the_same_bit_for_bit_as_of_whole_gradients)
+{
+    s_check_same(OPTIMIZER_SGD);
+    s_check_same(OPTIMIZER_ADAGRAD);
+}
+
 /* -- pulls */
 
 static message_t *s_pull(const uint32_t *index, size_t runs, uint64_t request, uint64_t after)
