@@ -52,8 +52,8 @@ void replica_fini(replica_t *self)
     for (size_t i = 0; i < SHARD_SPARES; i++)
         buf_destroy(&self->spares[i]);
     for (size_t i = 0; i < REPLICA_STEPPED; i++) {
-        trail_fini(&self->trails[i]);
-        since_fini(&self->since[i]);
+        trail_fini(&self->stepped[i].trail);
+        since_fini(&self->stepped[i].since);
     }
     ranges_fini(&self->applied);
     ranges_fini(&self->refused);

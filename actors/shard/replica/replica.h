@@ -115,6 +115,12 @@ typedef struct {
     float *block;                         /* (2, SHARD_BLOCK) */
 } compensation_t;
 
+/* Of a tensor that steps change: which elements they have changed. */
+typedef struct {
+    trail_t trail;
+    since_t since;
+} stepped_t;
+
 /* The version: parameters and what goes with them, and which own batches are in it. */
 typedef struct exchange exchange_t;
 
@@ -138,10 +144,9 @@ typedef struct {
     part_t *pending_parts; /* (pending_capacity) */
     size_t pending_count, pending_capacity;
     buf_t *spares[SHARD_SPARES];
-    trail_t trails[REPLICA_STEPPED]; /* of parameters, and of what the optimizer remembers */
-    since_t since[REPLICA_STEPPED];  /* the same */
-    float *scratch;                  /* (2, SHARD_BLOCK) */
-    double *sums;                    /* (SHARD_BLOCK) */
+    stepped_t stepped[REPLICA_STEPPED]; /* of parameters, and of what the optimizer remembers */
+    float *scratch;                     /* (2, SHARD_BLOCK) */
+    double *sums;                       /* (SHARD_BLOCK) */
 } replica_t;
 
 /* The tensors of a first start: `parameters` (elements) float32 is taken. */

@@ -52,7 +52,7 @@ bool replica_values(replica_t *self, snapshot_t *snapshot, err_t *err)
     size_t count = replica_tensors(self, tensors), stepped = s_stepped(self);
     bool added = true;
     for (size_t i = 0; i < stepped && added; i++)
-        added = since_store(&self->since[i], snapshot, tensors[i].name, *tensors[i].slot, err);
+        added = since_store(&self->stepped[i].since, snapshot, tensors[i].name, *tensors[i].slot, err);
     return added && stored_add_tensors(snapshot, tensors + stepped, count - stepped, err);
 }
 
