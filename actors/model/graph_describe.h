@@ -11,7 +11,7 @@
  *   relu          max(x, 0)
  *   add           sum of two
  *   mean          over height and width: (C)
- *   linear        weight (outputs, inputs), bias; reads (C, H, W) as C H W values, row by row
+ *   linear        weight (outputs, inputs), bias; reads (C, H, W) as C H W values
  *
  * Weights and biases are names of tensors of the file. The last operation's output has a value for each class.
  */

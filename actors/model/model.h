@@ -25,6 +25,11 @@
 
 typedef struct model model_t;
 
+/* By what models compute in this process, in a word for people: OpenBLAS' kernel, and with "+direct" or
+ * "+oneDNN-2.6.3" what was found to be faster than it for convolutions. Returns text. */
+#define MODEL_KERNEL_MAX 64
+const char *model_kernel(char text[MODEL_KERNEL_MAX]);
+
 /* The names of all models, comma-separated, for messages; borrowed. */
 const char *model_names(void);
 
@@ -53,7 +58,7 @@ const layout_t *model_layout(const model_t *self); /* borrowed for the life of t
  * to write. */
 MUST_USE err_code_t model_layout_of(const model_spec_t *spec, layout_t *ret_layout, err_t *err);
 
-/* What a reader of its parameters needs to compute the same: {"spec": {name, classes, input, ...}, "layers":
+/* Describes a model to a reader of its parameters, who is to compute the same: {"spec": {name, classes, input, ...}, "layers":
  * operations (graph_describe.h), none for the ledger}. The caller owns it. Errors: those of
  * model_layout_of. */
 MUST_USE err_code_t model_describe(const model_spec_t *spec, json_value_t **ret_document, err_t *err);

@@ -68,7 +68,7 @@ static void s_say_moment(const together_t *together, const char *tag, char *out,
 
 #define INPUT_SCALE "unsigned bytes are divided by 255; values of other types stay as they are"
 
-/* What a reader builds the same model from. */
+/* Fills in from what a reader builds the same model. */
 static void s_describe(const topology_t *topology, notes_t *notes)
 {
     json_value_t *document = NULL;
