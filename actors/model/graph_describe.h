@@ -13,7 +13,7 @@
  *   mean          over height and width: (C)
  *   linear        weight (outputs, inputs), bias; reads (C, H, W) as C H W values
  *
- * Weights and biases are names of tensors of the file. The last operation's output has a value for each class.
+ * Weights and biases are names of tensors of the file. The last operation gives a value for each class.
  */
 #ifndef ACTORS_MODEL_GRAPH_DESCRIBE_H
 #define ACTORS_MODEL_GRAPH_DESCRIBE_H

@@ -58,8 +58,8 @@ const layout_t *model_layout(const model_t *self); /* borrowed for the life of t
  * to write. */
 MUST_USE err_code_t model_layout_of(const model_spec_t *spec, layout_t *ret_layout, err_t *err);
 
-/* Describes a model to a reader of its parameters, who is to compute the same: {"spec": {name, classes, input, ...}, "layers":
- * operations (graph_describe.h), none for the ledger}. The caller owns it. Errors: those of
+/* Describes a model to a reader of its parameters, who is to compute the same: {"spec": ..., "layers":
+ * operations}, as graph_describe.h has them; the ledger has none. The caller owns it. Errors: those of
  * model_layout_of. */
 MUST_USE err_code_t model_describe(const model_spec_t *spec, json_value_t **ret_document, err_t *err);
 
