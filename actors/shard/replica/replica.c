@@ -11,6 +11,9 @@ static optimizer_t s_optimizer(const topology_t *topology)
         .decay = (float)topology->job.optimizer.weight_decay,
         .nesterov = topology->job.optimizer.nesterov,
         .schedule = topology->job.optimizer.schedule,
+        .milestones = topology->job.optimizer.milestones,
+        .milestone_count = topology->job.optimizer.milestone_count,
+        .factor = topology->job.optimizer.factor,
         .warmup = topology->job.optimizer.warmup,
     };
 }
@@ -51,8 +54,10 @@ void replica_fini(replica_t *self)
     compensation_fini(self);
     for (size_t i = 0; i < SHARD_SPARES; i++)
         buf_destroy(&self->spares[i]);
-    for (size_t i = 0; i <= OPTIMIZER_TENSORS_MAX; i++)
-        trail_fini(&self->trails[i]);
+    for (size_t i = 0; i < REPLICA_STEPPED; i++) {
+        trail_fini(&self->stepped[i].trail);
+        since_fini(&self->stepped[i].since);
+    }
     ranges_fini(&self->applied);
     ranges_fini(&self->refused);
     spans_fini(&self->spans);
