@@ -83,7 +83,8 @@ static err_code_t s_check_data(const tree_t *tree, const topology_t *self, err_t
                       "missing with kind counter; write samples: 1000 for instance");
     if (!counter && self->job.data.dir[0] == '\0')
         return s_fail(tree, "job.data.dir", err,
-                      "missing with kind idx; write dir: /usr/share/datasets/fashion-mnist for instance");
+                      "missing with kind %s; write dir: /usr/share/datasets/fashion-mnist for instance",
+                      self->job.data.kind);
     return ERR_OK;
 }
 

@@ -1,4 +1,6 @@
 #include "brokers/topology_idle.h"
+
+#include "brokers/data_kinds.h"
 #include "brokers/topology_value.h"
 
 #include <stdio.h>
@@ -50,7 +52,8 @@ static bool s_is_topk(const topology_t *self)
 
 static bool s_has_files(const topology_t *self)
 {
-    return strcmp(self->job.data.kind, "idx") == 0;
+    const data_kind_row_t *kind = data_kind_find(self->job.data.kind);
+    return kind && kind->files;
 }
 
 static bool s_has_far_copies(const topology_t *self)

@@ -26,6 +26,12 @@ _Static_assert(sizeof(strategy_name_t) == sizeof(unsigned) && sizeof(optimizer_n
                    sizeof(security_t) == sizeof(unsigned) && sizeof(objective_t) == sizeof(unsigned),
                "enums of the table are stored as unsigned int");
 
+#define DATA_KIND(ID, NAME, TEXT, ...) "|" TEXT
+static const char s_data_kinds[] =
+#include "brokers/data_kinds.def"
+    ;
+#undef DATA_KIND
+
 static const field_t s_fields[] = {
     {"job", FIELD_MAP, .required = true, .help = "what is trained"},
     {"job.name", FIELD_NAME, .offset = JOB(name), .required = true, .digest = true,
@@ -34,7 +40,7 @@ static const field_t s_fields[] = {
      .required = true, .digest = true,
      .help = "what is trained; ledger counts samples, to check the system itself"},
     {"job.data", FIELD_MAP, .required = true, .help = "the training data"},
-    {"job.data.kind", FIELD_WORD, .offset = JOB(data.kind), .values = "idx|counter", .otherwise = "idx",
+    {"job.data.kind", FIELD_WORD, .offset = JOB(data.kind), .values = s_data_kinds + 1, .otherwise = "idx",
      .digest = true, .help = "idx: files of the MNIST family; counter: no files, sample i is the number i"},
     {"job.data.dir", FIELD_PATH, .offset = JOB(data.dir), .otherwise = "",
      .help = "folder of the four idx files, plain or gzipped, on every node"},

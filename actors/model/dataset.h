@@ -1,33 +1,32 @@
 /* dataset - the samples of one job, mapped once per process, and the part of them that lives in one region.
  *
  * Why      data may not move: a region reads its own samples and can reach no other through this interface.
- * Kinds    idx      four files of the MNIST family in `dir`, plain or gzipped (train-images-idx3-ubyte[.gz],
- *                   train-labels-idx1-ubyte, t10k-...); gzipped ones are unpacked once into cache_dir
- *                   (temporary name, fsync, rename; a lock file keeps two processes from doing it twice),
- *                   mapped there.
- *          counter  no files: sample i is the number i; for model `ledger`.
+ * Kinds    brokers/data_kinds.def; each is a file of actors/model/data, which says what its files are.
+ *          Gzipped files are unpacked once into cache_dir and mapped there (data/packed.h).
  * Threads  immutable once open; any thread may read.
  */
 #ifndef ACTORS_MODEL_DATASET_H
 #define ACTORS_MODEL_DATASET_H
 
+#include "brokers/data_kinds.h"
 #include "codec/base/err.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define DATASET_LABELS 256 /* labels are below this */
+#define DATASET_LABELS (1 << 20) /* labels are below this */
 
 typedef struct dataset dataset_t;
 
 typedef enum { DATASET_SPLIT_SHARE, DATASET_SPLIT_LABEL } dataset_split_t;
 
 typedef struct {
-    const char *kind;      /* "idx" or "counter" */
+    const char *kind;      /* of brokers/data_kinds.def */
     const char *dir;       /* of the files; unused for counter */
     const char *cache_dir; /* where gzipped files are unpacked; made when missing */
-    uint64_t samples;      /* counter: how many training samples. idx: 0 = all */
+    uint64_t samples;      /* counter: how many training samples. Files: 0 = all */
+    bool no_tests;         /* samples to test with are not looked for */
     /* share: a seeded shuffle cut in proportion; label: sorted by label, then cut so */
     dataset_split_t split;
     uint64_t seed;
@@ -38,12 +37,16 @@ typedef struct {
 
 /* Facts of a data set, without its samples. */
 typedef struct {
-    const char *kind;                 /* "idx" or "counter"; borrowed for ever */
+    const char *kind; /* borrowed for ever */
+    data_form_t form;
     uint64_t total;                   /* training samples of all regions */
     uint64_t tests;                   /* 0 for counter */
-    size_t height, width;             /* of a picture; 1 x 1 for counter */
+    size_t channels, height, width;   /* of a picture; 1 x 1 x columns of a table; 1 x 1 x 1 for counter */
     unsigned label_least, label_most; /* of training and test samples; 0 for counter, whose labels are any */
 } dataset_facts_t;
+
+/* Float32 values of a sample. */
+size_t dataset_facts_size(const dataset_facts_t *facts);
 
 /* Looks at the files and keeps nothing, on disk or in memory; needs neither a cache directory nor a region.
  * `thorough`: reads packed pictures through, so that damage shows. Errors: as of dataset_open. */
@@ -51,8 +54,8 @@ MUST_USE err_code_t dataset_look(const dataset_spec_t *spec, bool thorough, data
                                  err_t *err);
 
 /* Errors: ERR_NOT_FOUND (a file is missing: names it and the Debian package that has it), ERR_MALFORMED
- * (truncated, wrong magic, counts that differ: names file, expected and found bytes), ERR_CONFIG (kind,
- * shares, samples), ERR_LIMIT (2^32 samples or more), ERR_MEMORY, ERR_IO. */
+ * (truncated, wrong magic, counts that differ, labels out of range: names file, expected and found),
+ * ERR_CONFIG (kind, shares, samples), ERR_LIMIT (2^32 samples or more), ERR_MEMORY, ERR_IO. */
 MUST_USE err_code_t dataset_open(const dataset_spec_t *spec, dataset_t **ret_self, err_t *err);
 void dataset_destroy(dataset_t **self_p);
 
@@ -62,14 +65,12 @@ uint64_t dataset_region_samples(const double *shares, size_t region_count, size_
 
 const dataset_facts_t *dataset_facts(const dataset_t *self); /* borrowed */
 uint64_t dataset_samples(const dataset_t *self);             /* training samples of this region */
-uint64_t dataset_total_samples(const dataset_t *self);       /* of all regions */
 uint64_t dataset_test_samples(const dataset_t *self);        /* 0 for counter */
-size_t
-dataset_sample_size(const dataset_t *self); /* float32 values per sample: 784 for 28 x 28; 1 for counter */
+size_t dataset_sample_size(const dataset_t *self);           /* float32 values per sample: 784 for 28 x 28 */
 
 /* Gathers training samples of this region by local index (each < dataset_samples) into
- *   x (count, sample_size) float32, pixels scaled to 0..1 (counter: x[i] = global sample number, exact below
- * 2^24; labels carry it exactly) and labels (count) uint32. */
+ *   x (count, channels, height, width) float32, bytes scaled to 0..1 (counter: x[i] = global sample number,
+ * exact below 2^24; labels carry it exactly) and labels (count) uint32. */
 void dataset_gather(const dataset_t *self, const uint32_t *indices, size_t count, float *ret_x,
                     uint32_t *ret_labels);
 /* The same for test samples [first, first + count). */

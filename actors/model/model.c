@@ -36,8 +36,8 @@ static const row_t ROWS[] = {
      "idx",
      28,
      28,
-     {{.name = "conv1", .kind = NET_CONV, .conv = {.I = 1, .H = 28, .W = 28, .O = 20, .K = 5}},
-      {.name = "conv2", .kind = NET_CONV, .conv = {.I = 20, .H = 12, .W = 12, .O = 50, .K = 5}},
+     {{.name = "conv1", .kind = NET_CONV, .conv = {.I = 1, .H = 28, .W = 28, .O = 20, .K = 5, .stride = 1}},
+      {.name = "conv2", .kind = NET_CONV, .conv = {.I = 20, .H = 12, .W = 12, .O = 50, .K = 5, .stride = 1}},
       {.name = "fc1", .kind = NET_DENSE, .dense = {.I = 800, .O = 500, .relu = true}},
       {.name = "fc2", .kind = NET_DENSE, .dense = {.I = 500, .O = 10}}}},
     {"ledger", "counter", 1, 1, {{.name = NULL}}},
@@ -78,12 +78,6 @@ const char *model_names(void)
     return NAMES;
 }
 
-const char *model_data_kind(const char *name)
-{
-    const row_t *row = s_row(name);
-    return row ? row->data_kind : NULL;
-}
-
 static err_code_t s_unknown(const char *name, err_t *err)
 {
     return err_set(err, ERR_NOT_FOUND, "no model is called '%s'; write one of %s", name ? name : "", NAMES);
@@ -116,7 +110,7 @@ err_code_t model_accepts(const char *name, const dataset_facts_t *data, err_t *e
     const row_t *row = s_row(name);
     if (!row)
         return s_unknown(name, err);
-    if (strcmp(row->data_kind, data->kind))
+    if (data->form != data_kind_find(row->data_kind)->form)
         return err_set(err, ERR_CONFIG,
                        "data are of kind %s, and model %s takes %s; change job.data.kind, or job.model",
                        data->kind, name, row->data_kind);

@@ -26,8 +26,6 @@ typedef struct model model_t;
  * borrowed. */
 bool model_known(const char *name);
 const char *model_names(void);
-/* Tells whether the model is trained on images (idx) or on counters, as a data kind: "idx" or "counter". */
-const char *model_data_kind(const char *name);
 
 /* Checks whether a model can be trained on such data: kind, size of a picture, number of classes.
  *

@@ -32,7 +32,7 @@ struct net {
 
 static pool_t s_pool(const conv_t *conv)
 {
-    return (pool_t){.C = conv->O, .H = conv->H - conv->K + 1, .W = conv->W - conv->K + 1};
+    return (pool_t){.C = conv->O, .H = conv_height(conv), .W = conv_width(conv)};
 }
 
 static size_t s_input_size(const net_layer_t *layer)

@@ -41,7 +41,7 @@ static const struct {
     {"jansson.h", {"codec/base/json.c", VERSION}},
     {"xxhash.h", {"codec/base/hash.c", VERSION}},
     {"sodium.h", {"codec/base/hash.c", VERSION}},
-    {"zlib.h", {"actors/model/idx.c", VERSION}},
+    {"zlib.h", {"actors/model/data/packed.c", VERSION}},
     {"czmq.h", {"*_actor.c", "*_zmq.c", "*_zmq.h", "actors/kit/*", "deploy/*"}},
     {"zmq.h", {"*_actor.c", "*_zmq.c", "*_zmq.h", "actors/kit/*", "deploy/*"}},
 };

@@ -1,9 +1,9 @@
 #include "actors/scheduler/region/region_actor.h"
 
 #include "actors/kit/clock.h"
-#include "actors/model/model.h"
 #include "actors/scheduler/base/journal.h"
 #include "actors/scheduler/region/region_core.h"
+#include "brokers/data_kinds.h"
 #include "codec/base/failpoint.h"
 #include "codec/base/log.h"
 #include "codec/base/machine.h"
@@ -171,13 +171,13 @@ static err_code_t s_open_region(void *hint, uint64_t *incarnation, void **ret_co
     legacy_t legacy;
     s_load_legacy(self, &legacy);
     rc = s_next_term(self, &legacy, &term, err);
-    const char *kind = model_data_kind(self->with.topology->job.model);
+    const data_kind_row_t *kind = data_kind_find(self->with.topology->job.data.kind);
     region_spec_t spec = {.topology = self->with.topology,
                           .region_index = self->with.region_index,
                           .term = term,
                           .nodes_expected = self->with.nodes_expected,
                           .settle_us = self->with.settle_us,
-                          .evaluates = kind && !strcmp(kind, "idx"),
+                          .evaluates = kind && kind->files,
                           .pid = (uint64_t)getpid(),
                           .run = run.id,
                           .run_adopts = run.adopted,

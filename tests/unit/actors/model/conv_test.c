@@ -11,7 +11,7 @@ typedef struct {
 
 static size_t s_out(const conv_t *conv)
 {
-    return (conv->H - conv->K + 1) * (conv->W - conv->K + 1);
+    return conv_height(conv) * conv_width(conv);
 }
 
 /* (O, count, PQ) <-> (count, O, PQ) */
@@ -25,7 +25,7 @@ static double s_weighted(void *context)
 {
     case_t *self = context;
     const conv_t *c = &self->conv;
-    reference_conv(self->count, c->I, c->H, c->W, c->O, c->K, self->x, self->w, self->y);
+    reference_conv(c, self->count, self->x, self->w, self->y);
     double sum = 0;
     for (size_t i = 0; i < conv_output_size(c, self->count); i++)
         sum += self->dy[i] * self->y[i];
@@ -80,30 +80,57 @@ static void s_check(conv_t conv, size_t count)
 
 Test(conv, one_image_one_channel)
 {
-    s_check((conv_t){.I = 1, .H = 6, .W = 7, .O = 3, .K = 3}, 1);
+    s_check((conv_t){.I = 1, .H = 6, .W = 7, .O = 3, .K = 3, .stride = 1}, 1);
 }
 
 Test(conv, several_images_and_channels)
 {
-    s_check((conv_t){.I = 3, .H = 5, .W = 8, .O = 4, .K = 2}, 3);
+    s_check((conv_t){.I = 3, .H = 5, .W = 8, .O = 4, .K = 2, .stride = 1}, 3);
 }
 
 Test(conv, kernel_as_large_as_the_image)
 {
-    s_check((conv_t){.I = 2, .H = 3, .W = 3, .O = 2, .K = 3}, 2);
+    s_check((conv_t){.I = 2, .H = 3, .W = 3, .O = 2, .K = 3, .stride = 1}, 2);
+}
+
+Test(conv, strides_and_zeros_around)
+{
+    static const conv_t cases[] = {
+        {.I = 2, .H = 5, .W = 7, .O = 3, .K = 3, .stride = 1, .pad = 1},
+        {.I = 2, .H = 6, .W = 5, .O = 3, .K = 3, .stride = 2, .pad = 1},
+        {.I = 3, .H = 7, .W = 4, .O = 2, .K = 1, .stride = 2},
+        {.I = 3, .H = 3, .W = 5, .O = 2, .K = 1, .stride = 1},
+        {.I = 1, .H = 4, .W = 9, .O = 2, .K = 5, .stride = 1, .pad = 2},
+        {.I = 1, .H = 1, .W = 1, .O = 2, .K = 3, .stride = 1, .pad = 1}, /* most of it is zeros */
+        {.I = 1, .H = 2, .W = 3, .O = 1, .K = 1, .stride = 3, .pad = 2}, /* some see zeros alone */
+        {.I = 1, .H = 3, .W = 32, .O = 2, .K = 3, .stride = 1, .pad = 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (size_t count = 1; count <= 3; count += 2)
+            s_check(cases[i], count);
+}
+
+Test(conv, what_gives_no_output_is_no_convolution)
+{
+    conv_t good = {.I = 1, .H = 2, .W = 3, .O = 1, .K = 3, .stride = 1, .pad = 1};
+    cr_assert(conv_is_valid(&good));
+    conv_t bad[] = {good, good, good, good};
+    bad[0].stride = 0, bad[1].pad = 0, bad[2].I = 0, bad[3].K = 5;
+    for (size_t i = 0; i < 4; i++)
+        cr_assert_not(conv_is_valid(bad + i));
 }
 
 /* The widths for which the loops are written out: 8 and 24. */
 Test(conv, widths_of_lenet)
 {
-    s_check((conv_t){.I = 2, .H = 6, .W = 12, .O = 2, .K = 5}, 2);
-    s_check((conv_t){.I = 1, .H = 6, .W = 28, .O = 2, .K = 5}, 2);
+    s_check((conv_t){.I = 2, .H = 6, .W = 12, .O = 2, .K = 5, .stride = 1}, 2);
+    s_check((conv_t){.I = 1, .H = 6, .W = 28, .O = 2, .K = 5, .stride = 1}, 2);
 }
 
 Test(conv, group_fills_a_product_and_is_never_empty)
 {
-    conv_t first = {.I = 1, .H = 28, .W = 28, .O = 20, .K = 5},
-           second = {.I = 20, .H = 12, .W = 12, .O = 50, .K = 5};
+    conv_t first = {.I = 1, .H = 28, .W = 28, .O = 20, .K = 5, .stride = 1},
+           second = {.I = 20, .H = 12, .W = 12, .O = 50, .K = 5, .stride = 1};
     cr_assert_eq(conv_group(&first), 1);
     cr_assert_eq(conv_group(&second), 4);
 }

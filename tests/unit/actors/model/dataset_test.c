@@ -39,6 +39,15 @@ static dataset_t *s_open(const dataset_spec_t *spec)
     return dataset;
 }
 
+static void s_check_refused(const dataset_spec_t *spec, err_code_t code, const char *a, const char *b)
+{
+    dataset_t *dataset = NULL;
+    err_t err;
+    cr_assert_eq(dataset_open(spec, &dataset, &err), code);
+    cr_assert(strstr(err.text, a) && strstr(err.text, b), "%s", err.text);
+    cr_assert_null(dataset);
+}
+
 /* The number of a training image, from its pixels. */
 static size_t s_number(const float *x, uint32_t label)
 {
@@ -82,7 +91,7 @@ Test(dataset, plain_and_packed_give_the_same)
         files_t files = s_files(packed);
         dataset_spec_t spec = s_spec(&files, (double[]){1}, 1);
         dataset_t *dataset = s_open(&spec);
-        cr_assert(dataset_samples(dataset) == TRAIN && dataset_total_samples(dataset) == TRAIN);
+        cr_assert(dataset_samples(dataset) == TRAIN && dataset_facts(dataset)->total == TRAIN);
         cr_assert(dataset_test_samples(dataset) == TEST && dataset_sample_size(dataset) == SIZE);
         float x[5 * SIZE];
         uint32_t labels[5];
@@ -225,15 +234,6 @@ Test(dataset, region_samples_add_up)
     cr_assert_eq(dataset_region_samples((double[]){1, 1, 1}, 3, 2, 10), 3);
 }
 
-static void s_check_refused(const dataset_spec_t *spec, err_code_t code, const char *a, const char *b)
-{
-    dataset_t *dataset = NULL;
-    err_t err;
-    cr_assert_eq(dataset_open(spec, &dataset, &err), code);
-    cr_assert(strstr(err.text, a) && strstr(err.text, b), "%s", err.text);
-    cr_assert_null(dataset);
-}
-
 Test(dataset, refuses_each_missing_file)
 {
     const char *names[] = {TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS};
@@ -294,6 +294,34 @@ Test(dataset, any_label_is_read_and_told)
     files_destroy(&files);
 }
 
+/* Pictures of several channels, and labels of more than a byte. */
+Test(dataset, colours_and_many_classes)
+{
+    files_t files = s_files(false);
+    dataset_spec_t spec = s_spec(&files, (double[]){1}, 1);
+    const uint8_t train[] = {0, 0, 12, 1, 0, 0, 0, 2, 0, 0, 3, 232, 0, 0, 0, 0},
+                  test[] = {0, 0, 11, 1, 0, 0, 0, 1, 1, 0}, wrong[] = {0, 0, 11, 1, 0, 0, 0, 1, 255, 255};
+    remove(files_path(&files, TRAIN_IMAGES)), remove(files_path(&files, TEST_IMAGES));
+    remove(files_path(&files, TRAIN_LABELS)), remove(files_path(&files, TEST_LABELS));
+    files_write_idx(&files, "train-images-idx4-ubyte", false, 4, (size_t[]){2, 3, 2, 4}, 1, 251);
+    files_write_idx(&files, "t10k-images-idx4-ubyte", false, 4, (size_t[]){1, 3, 2, 4}, 1, 251);
+    files_write(&files, "train-labels-idx1-int", train, sizeof train);
+    files_write(&files, "t10k-labels-idx1-short", test, sizeof test);
+    dataset_t *dataset = s_open(&spec);
+    const dataset_facts_t *facts = dataset_facts(dataset);
+    cr_assert(facts->channels == 3 && facts->height == 2 && facts->width == 4 &&
+              dataset_sample_size(dataset) == 24);
+    cr_assert(facts->label_least == 0 && facts->label_most == 1000);
+    float x[24];
+    uint32_t label;
+    dataset_gather_test(dataset, 0, 1, x, &label);
+    cr_assert(label == 256 && x[23] == 23.0f / 255);
+    dataset_destroy(&dataset);
+    files_write(&files, "t10k-labels-idx1-short", wrong, sizeof wrong);
+    s_check_refused(&spec, ERR_MALFORMED, "test sample 0 has label -1", "from 0");
+    files_destroy(&files);
+}
+
 /* Neither memory nor time in proportion to a number in a file. */
 Test(dataset, a_look_at_a_counter_counts_nothing)
 {
@@ -308,9 +336,9 @@ Test(dataset, refuses_a_wrong_spec)
     dataset_spec_t spec = {
         .kind = "counter", .samples = 10, .region_shares = (double[]){1, 2}, .region_count = 2};
     spec.kind = "csv";
-    s_check_refused(&spec, ERR_CONFIG, "csv", "idx or counter");
+    s_check_refused(&spec, ERR_CONFIG, "csv", "idx, ");
     spec.kind = NULL;
-    s_check_refused(&spec, ERR_CONFIG, "''", "idx or counter");
+    s_check_refused(&spec, ERR_CONFIG, "''", "counter");
     spec.kind = "idx";
     s_check_refused(&spec, ERR_CONFIG, "data.dir", "write");
     spec.kind = "counter";
@@ -338,7 +366,7 @@ Test(dataset, fashion_mnist)
     dataset_spec_t spec = s_spec(&files, (double[]){2, 1}, 2);
     spec.dir = REAL_DIR;
     dataset_t *dataset = s_open(&spec);
-    cr_assert(dataset_samples(dataset) == 40000 && dataset_total_samples(dataset) == 60000);
+    cr_assert(dataset_samples(dataset) == 40000 && dataset_facts(dataset)->total == 60000);
     cr_assert(dataset_test_samples(dataset) == 10000 && dataset_sample_size(dataset) == 784);
     size_t by_label[10] = {0};
     double sum = 0;

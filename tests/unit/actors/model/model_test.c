@@ -37,9 +37,9 @@ static void s_lenet(size_t B, const double *x, const double *w, double *ret_z)
     double *y1 = test_alloc(B * 20 * 576, sizeof *y1), *p1 = test_alloc(B * 20 * 144, sizeof *p1);
     double *y2 = test_alloc(B * 50 * 64, sizeof *y2), *p2 = test_alloc(B * 800, sizeof *p2);
     double *y3 = test_alloc(B * 500, sizeof *y3);
-    reference_conv(B, 1, 28, 28, 20, 5, x, w, y1);
+    reference_conv(&(conv_t){.I = 1, .H = 28, .W = 28, .O = 20, .K = 5, .stride = 1}, B, x, w, y1);
     reference_pool(B, 20, 24, 24, y1, b1, p1);
-    reference_conv(B, 20, 12, 12, 50, 5, p1, w2, y2);
+    reference_conv(&(conv_t){.I = 20, .H = 12, .W = 12, .O = 50, .K = 5, .stride = 1}, B, p1, w2, y2);
     reference_pool(B, 50, 8, 8, y2, b2, p2);
     reference_dense(B, 800, 500, true, p2, w3, b3, y3);
     reference_dense(B, 500, 10, false, y3, w4, w4 + 5000, ret_z);
@@ -292,9 +292,6 @@ Test(model, steps_along_the_gradient_lower_the_loss)
 Test(model, names)
 {
     cr_assert(model_known("lenet") && model_known("ledger") && !model_known("resnet") && !model_known(NULL));
-    cr_assert_str_eq(model_data_kind("mlp"), "idx");
-    cr_assert_str_eq(model_data_kind("ledger"), "counter");
-    cr_assert_null(model_data_kind("resnet"));
     char names[128];
     snprintf(names, sizeof names, "%s", model_names());
     for (char *rest = names, *name; (name = strtok_r(rest, ", ", &rest));)
@@ -353,7 +350,8 @@ Test(model, pieces_of_a_batch_join_to_its_gradient)
 Test(model, accepts_data_that_fit_it)
 {
     const dataset_facts_t well = {.kind = "idx", .total = 9, .height = 28, .width = 28, .label_most = 9};
-    const dataset_facts_t counter = {.kind = "counter", .total = 9, .height = 1, .width = 1};
+    const dataset_facts_t counter = {
+        .kind = "counter", .form = DATA_COUNTS, .total = 9, .channels = 1, .height = 1, .width = 1};
     cr_assert_eq(model_accepts("lenet", &well, NULL), ERR_OK);
     cr_assert_eq(model_accepts("softmax", &well, NULL), ERR_OK);
     cr_assert_eq(model_accepts("ledger", &counter, NULL), ERR_OK);
@@ -372,7 +370,7 @@ Test(model, accepts_data_that_fit_it)
         {{.kind = "idx", .height = 28, .width = 28, .label_least = 1, .label_most = 10},
          "1 to 10",
          "number them from 0"},
-        {{.kind = "counter", .height = 1, .width = 1}, "counter", "idx"},
+        {{.kind = "counter", .form = DATA_COUNTS, .height = 1, .width = 1}, "counter", "idx"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         err_t err = {0};

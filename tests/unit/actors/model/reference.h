@@ -5,6 +5,7 @@
 #ifndef TESTS_UNIT_ACTORS_MODEL_REFERENCE_H
 #define TESTS_UNIT_ACTORS_MODEL_REFERENCE_H
 
+#include "actors/model/conv.h"
 #include "codec/base/rng.h"
 
 #include <criterion/criterion.h>
@@ -73,23 +74,32 @@ static inline double test_slope(double *at, size_t i, test_function_t *f, void *
     return (above - below) / (2 * h);
 }
 
-/* x (B,I,H,W), w (O,I,K,K) -> y (B,O,P,Q) */
-static inline void reference_conv(size_t B, size_t I, size_t H, size_t W, size_t O, size_t K, const double *x,
-                                  const double *w, double *y)
+/* One output of a convolution: x (I,H,W) and w (I,K,K), of which row `top` and column `left` of the image
+ * are the first, or zeros around it. */
+static inline double reference_conv_at(const conv_t *c, const double *x, const double *w, long top, long left)
 {
-    size_t P = H - K + 1, Q = W - K + 1;
+    double sum = 0;
+    for (size_t i = 0; i < c->I; i++)
+        for (size_t j = 0; j < c->K; j++)
+            for (size_t k = 0; k < c->K; k++) {
+                long h = top + (long)j, v = left + (long)k;
+                if (h >= 0 && h < (long)c->H && v >= 0 && v < (long)c->W)
+                    sum += w[(i * c->K + j) * c->K + k] * x[(i * c->H + (size_t)h) * c->W + (size_t)v];
+            }
+    return sum;
+}
+
+/* x (B,I,H,W), w (O,I,K,K) -> y (B,O,P,Q) */
+static inline void reference_conv(const conv_t *c, size_t B, const double *x, const double *w, double *y)
+{
+    long S = (long)c->stride, Z = (long)c->pad;
+    size_t P = (c->H + 2 * c->pad - c->K) / c->stride + 1, Q = (c->W + 2 * c->pad - c->K) / c->stride + 1;
     for (size_t b = 0; b < B; b++)
-        for (size_t o = 0; o < O; o++)
+        for (size_t o = 0; o < c->O; o++)
             for (size_t p = 0; p < P; p++)
-                for (size_t q = 0; q < Q; q++) {
-                    double sum = 0;
-                    for (size_t i = 0; i < I; i++)
-                        for (size_t j = 0; j < K; j++)
-                            for (size_t k = 0; k < K; k++)
-                                sum += w[((o * I + i) * K + j) * K + k] *
-                                       x[((b * I + i) * H + p + j) * W + q + k];
-                    y[((b * O + o) * P + p) * Q + q] = sum;
-                }
+                for (size_t q = 0; q < Q; q++)
+                    *y++ = reference_conv_at(c, x + b * c->I * c->H * c->W, w + o * c->I * c->K * c->K,
+                                             S * (long)p - Z, S * (long)q - Z);
 }
 
 /* x (B,C,H,W), bias (C) -> y (B,C,H/2,W/2) */
