@@ -200,10 +200,17 @@ void model_join(const model_t *self, size_t done, size_t count, const float *par
     *loss += share * (part_loss - *loss);
 }
 
+bool model_scores(const model_t *self)
+{
+    (void)self;
+    return false;
+}
+
 void model_evaluate(model_t *self, const float *w, const float *x, const uint32_t *labels, size_t count,
-                    double *add_loss, uint64_t *add_correct)
+                    double *add_loss, uint64_t *add_correct, float *ret_scores)
 {
     CHECK(count <= self->batch_max);
+    (void)ret_scores;
     if (self->net)
         net_evaluate(self->net, w, x, labels, count, add_loss, add_correct);
 }

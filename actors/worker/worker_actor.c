@@ -1,6 +1,7 @@
 #include "actors/worker/worker_actor.h"
 
 #include "actors/kit/clock.h"
+#include "actors/model/auc.h"
 #include "actors/model/model.h"
 #include "actors/worker/aside.h"
 #include "actors/worker/worker_core.h"
@@ -41,11 +42,23 @@ typedef struct {
     bool evaluating;
     worker_task_t task;
     uint64_t tested, correct;
+    float *scores; /* (WORKER_TEST_BATCH); NULL: the model has none */
+    auc_t *auc;    /* of the test samples so far; NULL likewise */
     double loss;
     int64_t began_us;
 } worker_hint_t;
 
 /* ---- life ---- */
+
+static err_code_t s_open_scores(worker_hint_t *self, err_t *err)
+{
+    if (!model_scores(self->model))
+        return ERR_OK;
+    self->scores = malloc(WORKER_TEST_BATCH * sizeof *self->scores);
+    if (!self->scores)
+        return err_set(err, ERR_MEMORY, "no memory for scores");
+    return auc_new((size_t)dataset_test_samples(self->with.dataset), &self->auc, err);
+}
 
 static err_code_t s_open_model(worker_hint_t *self, err_t *err)
 {
@@ -68,7 +81,7 @@ static err_code_t s_open_model(worker_hint_t *self, err_t *err)
     if (!self->x || !self->labels || !self->order || (several && !self->part))
         return err_set(err, ERR_MEMORY, "no memory for batches of %llu samples; choose a smaller job.batch",
                        (unsigned long long)region->batch_max);
-    return ERR_OK;
+    return s_open_scores(self, err);
 }
 
 /* A computation aside works with the core's buffers. */
@@ -116,6 +129,8 @@ static void s_close_worker(void *hint)
     model_destroy(&self->model);
     free(self->x);
     free(self->labels);
+    free(self->scores);
+    auc_destroy(&self->auc);
     free(self->part);
     free(self->order);
     free(self);
@@ -196,6 +211,8 @@ static void s_begin_evaluation(worker_hint_t *self, int64_t now_us)
 {
     self->evaluating = true;
     self->tested = self->correct = 0;
+    if (self->auc)
+        auc_clear(self->auc);
     self->loss = 0;
     self->began_us = now_us;
 }
@@ -208,10 +225,19 @@ static bool s_evaluate(worker_hint_t *self)
     if (count) {
         dataset_gather_test(self->with.dataset, self->tested, count, self->x, self->labels);
         model_evaluate(self->model, self->task.params, self->x, self->labels, count, &self->loss,
-                       &self->correct);
+                       &self->correct, self->scores);
+        if (self->auc)
+            auc_add(self->auc, self->scores, self->labels, count);
         self->tested += count;
     }
     return self->tested == total;
+}
+
+/* 0: none, as messages tell it. */
+static double s_auc(const worker_hint_t *self)
+{
+    double area = self->auc ? auc_area(self->auc) : NAN;
+    return isnan(area) ? 0 : area;
 }
 
 static void s_evaluated(worker_hint_t *self)
@@ -221,7 +247,8 @@ static void s_evaluated(worker_hint_t *self)
     double loss = total ? self->loss / (double)total : NAN;
     double accuracy = total ? (double)self->correct / (double)total : NAN;
     self->evaluating = false;
-    worker_core_evaluated(self->core, loss, accuracy, now_us - self->began_us, now_us);
+    worker_result_t result = {.loss = loss, .accuracy = accuracy, .auc = s_auc(self)};
+    worker_core_evaluated(self->core, &result, now_us - self->began_us, now_us);
 }
 
 /* In whichever thread. */

@@ -474,17 +474,18 @@ void worker_core_computed(worker_core_t *self, double mean_loss, int64_t now_us)
     s_advance_worker(self, now_us);
 }
 
-void worker_core_evaluated(worker_core_t *self, double mean_loss, double accuracy, int64_t took_us,
+void worker_core_evaluated(worker_core_t *self, const worker_result_t *result, int64_t took_us,
                            int64_t now_us)
 {
     CHECK(self->slot.state == SLOT_COMPUTING && self->slot.evaluating);
     self->slot.state = SLOT_IDLE;
-    message_t *result = core_message(&self->base, KIND_evaluated, self->scheduler);
-    result->evaluated.grant = self->lease.evaluate_grant;
-    result->evaluated.loss = mean_loss;
-    result->evaluated.accuracy = accuracy;
-    result->evaluated.took_us = took_us;
-    worker_lease_keep_result(&self->lease, &result);
+    message_t *message = core_message(&self->base, KIND_evaluated, self->scheduler);
+    message->evaluated.grant = self->lease.evaluate_grant;
+    message->evaluated.loss = result->loss;
+    message->evaluated.accuracy = result->accuracy;
+    message->evaluated.auc = result->auc;
+    message->evaluated.took_us = took_us;
+    worker_lease_keep_result(&self->lease, &message);
     self->want_us = now_us;
     s_advance_worker(self, now_us);
 }

@@ -78,7 +78,7 @@ static void s_evaluate(scene_t *self)
 {
     double loss = 0;
     uint64_t correct = 0;
-    model_evaluate(self->model, self->w, self->x, self->labels, BATCH, &loss, &correct);
+    model_evaluate(self->model, self->w, self->x, self->labels, BATCH, &loss, &correct, NULL);
 }
 
 static void s_product(scene_t *self)

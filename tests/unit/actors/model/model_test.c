@@ -116,7 +116,7 @@ static void s_check(const reference_t *reference)
     uint64_t correct = 0;
     model_gradient(model, w, x, self.labels, B, g, &loss);
     test_near("loss", 0, loss, s_loss(&self), 1e-5);
-    model_evaluate(model, w, x, self.labels, B, &evaluated, &correct);
+    model_evaluate(model, w, x, self.labels, B, &evaluated, &correct, NULL);
     test_near("evaluated", 0, evaluated / (double)B, loss, 1e-6);
     s_check_slopes(model_layout(model), &self, g, &rng);
     free(w), free(x), free(g), free(self.x), free(self.w), free(self.z), free(self.labels);
