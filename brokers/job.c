@@ -1,5 +1,7 @@
 #include "brokers/job.h"
 
+#include "brokers/optimizers.h"
+
 #include <math.h>
 
 __extension__ typedef unsigned __int128 wide_t;
@@ -157,4 +159,9 @@ uint64_t job_samples_below(const job_region_t *self, uint64_t end)
     uint64_t epoch = end / self->batches_per_epoch;
     uint64_t rest = end % self->batches_per_epoch;
     return epoch * self->samples + s_mul_div(rest, self->samples, self->batches_per_epoch);
+}
+
+bool job_sends_rows(const topology_t *topology, const layout_t *layout)
+{
+    return layout_is_sparse(layout) && optimizer_find(topology->job.optimizer.name)->idles;
 }

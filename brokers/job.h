@@ -19,6 +19,7 @@
 #define BROKERS_JOB_H
 
 #include "brokers/topology.h"
+#include "codec/tensor/layout.h"
 
 typedef struct {
     uint64_t samples; /* of this region, per epoch */
@@ -54,5 +55,10 @@ void job_batch_samples(const job_region_t *self, uint64_t batch, uint64_t *ret_f
 
 /* The samples of all batches in [0, end): exact, for progress and schedules. */
 uint64_t job_samples_below(const job_region_t *self, uint64_t end);
+
+/* Tells whether gradients and parameters of this layout travel as the rows of sparse tensors that a batch
+ * touches: where a step leaves rows without a gradient as they are. Else they travel whole, and steps are the
+ * same. */
+bool job_sends_rows(const topology_t *topology, const layout_t *layout);
 
 #endif

@@ -25,6 +25,7 @@ typedef struct {
     const char *tensors[OPTIMIZER_TENSORS_MAX];
     bool momentum; /* uses the key job.optimizer.momentum */
     bool counts;   /* a step depends on its number, so that is stored */
+    bool idles;    /* a gradient of 0 changes nothing, neither parameters nor what it remembers */
     bool evens;    /* a step is about as long as the rate, however large gradients are */
     double lr;     /* what job.optimizer.lr is when the topology does not say; 0: as for all */
 } optimizer_row_t;

@@ -189,6 +189,13 @@ void model_gradient(model_t *self, const float *w, const float *x, const uint32_
     *ret_loss = 0;
 }
 
+err_code_t model_touches(const model_t *self, const float *x, size_t count, ranges_t *elements)
+{
+    (void)x; /* no model has a sparse tensor yet */
+    CHECK(count > 0 && count <= self->batch_max);
+    return ranges_add(elements, 0, self->layout.count);
+}
+
 void model_join(const model_t *self, size_t done, size_t count, const float *part, double part_loss, float *g,
                 double *loss)
 {

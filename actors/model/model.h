@@ -14,6 +14,7 @@
 
 #include "actors/model/dataset.h"
 #include "codec/base/err.h"
+#include "codec/base/ranges.h"
 #include "codec/tensor/layout.h"
 
 #include <stdbool.h>
@@ -62,6 +63,12 @@ void model_init(const model_t *self, uint64_t seed, float *ret_w);
  * ledger: ret_g is minus how often each counter was chosen (label mod 1000), a sum; ret_loss is 0. */
 void model_gradient(model_t *self, const float *w, const float *x, const uint32_t *labels, size_t count,
                     float *ret_g, double *ret_loss);
+
+/* Adds the elements of the flat array that samples x (count, sample_size) touch: of sparse tensors the rows
+ * that they have, of the others everything. Elsewhere their gradient is 0, and it reads no parameters.
+ *
+ * Errors   ERR_LIMIT (too many runs of elements), ERR_MEMORY */
+MUST_USE err_code_t model_touches(const model_t *self, const float *x, size_t count, ranges_t *elements);
 
 /* Makes g, the gradient of `done` samples, and its loss those of `done` + `count`, where part and part_loss
  * are of these count. Both as model_gradient has them. */

@@ -216,6 +216,7 @@ static err_code_t s_make_core(shard_hint_t *self, err_t *err)
                          .layout = rc ? 0 : layout_digest(layout),
                          .chunk_bytes = MESSAGE_CHUNK_BYTES,
                          .history = rng_entropy() | 1,
+                         .patches = !rc && job_sends_rows(self->with.topology, layout),
                          .checksums = self->with.checksums,
                          .breaks = breaks_off()};
     if (!rc)

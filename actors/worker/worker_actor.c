@@ -91,6 +91,29 @@ static void s_halt(void *hint)
     aside_destroy(&self->aside);
 }
 
+static void s_shuffle(worker_hint_t *self, uint64_t epoch);
+
+/* Which elements a batch touches: its samples are looked at before it is computed. */
+static err_code_t s_touches(void *hint, uint64_t batch, ranges_t *ret_elements)
+{
+    worker_hint_t *self = hint;
+    const job_region_t *region = &self->with.job->regions[self->with.region_index];
+    uint64_t first, end;
+    job_batch_samples(region, batch, &first, &end);
+    s_shuffle(self, batch / region->batches_per_epoch);
+    err_code_t code = ERR_OK;
+    for (uint64_t from = first; from < end && !code; from += MODEL_PIECE) {
+        size_t count = (size_t)(end - from < MODEL_PIECE ? end - from : MODEL_PIECE);
+        ranges_t piece = {0};
+        dataset_gather(self->with.dataset, self->order + from, count, self->x, self->labels);
+        code = model_touches(self->model, self->x, count, &piece);
+        if (!code)
+            code = ranges_union(ret_elements, &piece);
+        ranges_fini(&piece);
+    }
+    return code;
+}
+
 static err_code_t s_open_worker(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
 {
     worker_hint_t *self = hint;
@@ -116,7 +139,9 @@ static err_code_t s_open_worker(void *hint, uint64_t *incarnation, void **ret_co
                           .shard_first = shard_first,
                           .layout = layout,
                           .chunk_bytes = MESSAGE_CHUNK_BYTES,
-                          .checksums = self->with.checksums};
+                          .checksums = self->with.checksums,
+                          .touches = job_sends_rows(self->with.topology, layout) ? s_touches : NULL,
+                          .touches_hint = self};
     *ret_core = self->core = worker_core_new(&spec);
     free(shard_first);
     return ERR_OK;

@@ -115,7 +115,7 @@ static void s_fill_slot(worker_core_t *self, int64_t now_us)
         return;
     s_begin_batch(self, evaluate, batch, now_us);
     if (self->slot.state == SLOT_PULLING)
-        worker_pull_ask(&self->pull);
+        worker_pull_ask(&self->pull, 0);
 }
 
 /* ---- by the clock ---- */
@@ -438,7 +438,7 @@ bool worker_core_take_task(worker_core_t *self, worker_task_t *ret_task)
     return true;
 }
 
-/* The next pull travels with the push. */
+/* The next pull travels with the push; one that names what it wants goes behind it. */
 static void s_begin_push(worker_core_t *self, uint64_t samples, int64_t now_us)
 {
     uint64_t pushed = self->slot.batch, next;
@@ -446,13 +446,17 @@ static void s_begin_push(worker_core_t *self, uint64_t samples, int64_t now_us)
     bool evaluate, carried;
     if (!worker_clip(&self->gradients.clip, buf_data(gradient)))
         gradient = NULL;
+    worker_push_t *push = worker_pushes_free(&self->pushes);
+    worker_push_load(push, gradient, &self->pull.touched);
     self->slot.state = SLOT_IDLE;
     carried = !self->stop.asked && worker_lease_next(&self->lease, &evaluate, &next) && !evaluate;
     if (carried)
         s_begin_batch(self, false, next, now_us);
     carried = carried && self->slot.state == SLOT_PULLING;
-    worker_push_begin(worker_pushes_free(&self->pushes), pushed, samples, gradient,
-                      carried ? &self->pull : NULL, now_us);
+    bool follows = carried && worker_touched_some(&self->pull.touched);
+    worker_push_begin(push, pushed, samples, carried && !follows ? &self->pull : NULL, now_us);
+    if (follows)
+        worker_pull_ask(&self->pull, pushed + 1);
 }
 
 void worker_core_computed(worker_core_t *self, double mean_loss, int64_t now_us)
@@ -541,7 +545,7 @@ worker_core_t *worker_core_new(const worker_spec_t *spec)
     self->spec.layout = NULL; /* not kept */
     size_t pushes = self->share->width > PUSHES_MIN ? self->share->width : PUSHES_MIN;
     worker_status_init(&self->status, spec->status_us);
-    worker_pull_init(&self->pull, &self->base, &self->shards, spec->checksums);
+    worker_pull_init(&self->pull, &self->base, &self->shards, spec);
     worker_pushes_init(&self->pushes, pushes, &self->base, &self->shards, &self->spec);
     worker_gradients_init(&self->gradients, pushes, worker_shards_all(&self->shards));
     worker_clip_init(&self->gradients.clip, spec->topology->job.optimizer.clip_norm,

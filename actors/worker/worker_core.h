@@ -14,7 +14,12 @@
 
 #include "actors/kit/role.h"
 #include "brokers/job.h"
+#include "codec/base/ranges.h"
 #include "codec/tensor/layout.h"
+
+/* The elements of the flat array in which the gradient of a batch may not be 0, to ret_elements, which is
+ * empty. Never called while a computation is under way. Any error: it touches everything. */
+typedef err_code_t worker_touches_fn(void *hint, uint64_t batch, ranges_t *ret_elements);
 
 typedef struct {
     const topology_t *topology; /* borrowed */
@@ -25,10 +30,12 @@ typedef struct {
     size_t shard_count;
     const size_t
         *shard_first; /* (shard_count + 1): first element of each shard, and the number of all; copied */
-    const layout_t *layout; /* of the model, borrowed for the call; NULL: all is the optimizer's */
-    size_t chunk_bytes;     /* MESSAGE_CHUNK_BYTES; a multiple of 4 */
-    bool checksums;         /* whether to send them (not within one process) and to insist on them */
-    int64_t status_us;      /* between two statuses; 0: as the scheduler expects of a real worker */
+    const layout_t *layout;     /* of the model, borrowed for the call; NULL: all is the optimizer's */
+    size_t chunk_bytes;         /* MESSAGE_CHUNK_BYTES; a multiple of 4 */
+    bool checksums;             /* whether to send them (not within one process) and to insist on them */
+    worker_touches_fn *touches; /* NULL: every batch touches everything */
+    void *touches_hint;
+    int64_t status_us; /* between two statuses; 0: as the scheduler expects of a real worker */
 } worker_spec_t;
 
 typedef struct worker_core worker_core_t;
@@ -37,7 +44,7 @@ extern const role_t worker_role;
 typedef struct {
     bool evaluate;       /* else: the gradient of `batch` */
     uint64_t batch;      /* global number */
-    const float *params; /* (N) borrowed until the task is done */
+    const float *params; /* (N) borrowed until the task is done; of a batch, where it touches them */
     float *gradient;     /* (N) to be filled; borrowed until the task is done; NULL for evaluate */
 } worker_task_t;
 

@@ -11,9 +11,11 @@
 #define RETRY_MOST_US 4000000
 #define REJECTED_MAX 3 /* answers asked for again at once; then by the timer alone */
 
-void worker_pull_init(worker_pull_t *self, core_base_t *base, const worker_shards_t *shards, bool checksums)
+void worker_pull_init(worker_pull_t *self, core_base_t *base, const worker_shards_t *shards,
+                      const worker_spec_t *spec)
 {
-    *self = (worker_pull_t){.base = base, .shards = shards, .checksums = checksums};
+    *self = (worker_pull_t){.base = base, .shards = shards, .checksums = spec->checksums};
+    worker_touched_init(&self->touched, shards, spec);
     size_t elements = worker_shards_all(shards);
     self->params = calloc(elements ? elements : 1, sizeof *self->params);
     self->parts = calloc(shards->count, sizeof *self->parts);
@@ -26,6 +28,7 @@ void worker_pull_fini(worker_pull_t *self)
 {
     for (size_t shard = 0; shard < self->shards->count; shard++)
         ranges_fini(&self->parts[shard].covered);
+    worker_touched_fini(&self->touched);
     free(self->params);
     free(self->parts);
 }
@@ -42,6 +45,10 @@ void worker_pull_begin(worker_pull_t *self, uint64_t batch, bool newest, int64_t
 {
     self->batch = batch;
     self->newest = newest;
+    if (newest)
+        worker_touched_all(&self->touched);
+    else
+        worker_touched_find(&self->touched, batch);
     for (size_t shard = 0; shard < self->shards->count; shard++) {
         pull_part_t *part = &self->parts[shard];
         part->complete = false;
@@ -52,19 +59,39 @@ void worker_pull_begin(worker_pull_t *self, uint64_t batch, bool newest, int64_t
     }
 }
 
-static void s_ask_shard(worker_pull_t *self, size_t shard)
+/* Without memory it asks when it asks again. */
+static bool s_name_some(const worker_pull_t *self, const patch_t *some, message_t *pull)
 {
+    buf_t *index = buf_new(2 * some->runs.count * sizeof(uint32_t));
+    if (!index)
+        return false;
+    patch_index(some, buf_data(index));
+    pull->pull.some = true;
+    pull->data = slice_of(index, 0, buf_size(index));
+    if (self->checksums)
+        pull->pull.checksum = buf_checksum(index);
+    buf_destroy(&index);
+    return true;
+}
+
+static void s_ask_shard(worker_pull_t *self, size_t shard, uint64_t after)
+{
+    const patch_t *some = self->touched.parts[shard];
     message_t *pull = core_message(self->base, KIND_pull, self->shards->names[shard]);
     pull->number = self->parts[shard].request;
     pull->pull.batch = self->batch;
     pull->pull.newest = self->newest;
-    core_send(self->base, &pull);
+    pull->pull.after = after;
+    if (!some || s_name_some(self, some, pull))
+        core_send(self->base, &pull);
+    else
+        message_destroy(&pull);
 }
 
-void worker_pull_ask(worker_pull_t *self)
+void worker_pull_ask(worker_pull_t *self, uint64_t after)
 {
     for (size_t shard = 0; shard < self->shards->count; shard++)
-        s_ask_shard(self, shard);
+        s_ask_shard(self, shard, after);
 }
 
 typedef enum { CHUNK_NEW, CHUNK_SEEN, CHUNK_WRONG } chunk_t;
@@ -101,13 +128,32 @@ static void s_reject(worker_pull_t *self, size_t shard, int64_t now_us)
         return;
     }
     s_renew(self, part, now_us);
-    s_ask_shard(self, shard);
+    s_ask_shard(self, shard, 0);
+}
+
+/* How many values a shard answers with. */
+static size_t s_expected(const worker_pull_t *self, size_t shard)
+{
+    const patch_t *some = self->touched.parts[shard];
+    return some ? (size_t)some->count : worker_shards_elements(self->shards, shard);
+}
+
+static void s_place(worker_pull_t *self, size_t shard, const message_t *message)
+{
+    const patch_t *some = self->touched.parts[shard];
+    float *params = self->params + self->shards->first[shard];
+    const void *values = slice_peek(&message->data);
+    size_t bytes = message->data.size_bytes;
+    if (some)
+        patch_scatter(some, message->params.offset, bytes / sizeof *params, values, params);
+    else
+        memcpy(params + message->params.offset, values, bytes);
 }
 
 void worker_pull_take(worker_pull_t *self, size_t shard, const message_t *message, int64_t now_us)
 {
     pull_part_t *part = &self->parts[shard];
-    size_t first = self->shards->first[shard], elements = worker_shards_elements(self->shards, shard);
+    size_t elements = s_expected(self, shard);
     if (!part->request || message->number != part->request || part->complete)
         return;
     chunk_t chunk = s_check_chunk(self, part, elements, message);
@@ -119,7 +165,7 @@ void worker_pull_take(worker_pull_t *self, size_t shard, const message_t *messag
     if (chunk != CHUNK_NEW)
         return;
     if (count)
-        memcpy(self->params + first + offset, slice_peek(&message->data), message->data.size_bytes);
+        s_place(self, shard, message);
     part->version = message->params.version;
     part->chunk_count = message->params.chunk_count;
     part->retry_us = now_us + backoff_now(&part->pause); /* what makes progress is not asked again */
@@ -143,7 +189,7 @@ void worker_pull_retry(worker_pull_t *self, int64_t now_us)
             continue;
         backoff_next(&part->pause);
         s_renew(self, part, now_us);
-        s_ask_shard(self, shard);
+        s_ask_shard(self, shard, 0);
     }
 }
 

@@ -21,27 +21,27 @@ void worker_push_init(worker_push_t *self, core_base_t *base, const worker_shard
 
 void worker_push_fini(worker_push_t *self)
 {
-    buf_destroy(&self->gradient);
+    worker_push_drop(self);
     free(self->parts);
 }
 
 static message_t *s_chunk(const worker_push_t *self, size_t shard, size_t chunk, size_t chunk_count)
 {
     message_t *push = core_message(self->base, KIND_push, self->shards->names[shard]);
-    size_t elements = worker_shards_elements(self->shards, shard);
+    const push_part_t *part = &self->parts[shard];
     push->number = push->push.batch = self->batch;
     push->push.samples = self->samples;
     push->push.chunk = chunk;
     push->push.chunk_count = chunk_count;
-    push->push.total = elements;
-    if (!self->gradient)
+    push->push.total = worker_shards_elements(self->shards, shard);
+    push->push.patch = part->patch;
+    push->push.words = part->patch ? part->data.size_bytes / sizeof(float) : 0;
+    if (!part->data.buf)
         return push;
-    size_t per_chunk = self->spec->chunk_bytes / sizeof(float);
-    size_t offset = chunk * per_chunk;
-    size_t count = elements - offset < per_chunk ? elements - offset : per_chunk;
-    push->push.offset = offset;
-    push->data = slice_of(self->gradient, (self->shards->first[shard] + offset) * sizeof(float),
-                          count * sizeof(float));
+    size_t offset = chunk * self->spec->chunk_bytes, left = part->data.size_bytes - offset;
+    push->push.offset = offset / sizeof(float);
+    push->data = slice_of(part->data.buf, part->data.offset_bytes + offset,
+                          left < self->spec->chunk_bytes ? left : self->spec->chunk_bytes);
     if (self->spec->checksums)
         push->push.checksum = hash_checksum(slice_peek(&push->data), push->data.size_bytes);
     return push;
@@ -49,9 +49,8 @@ static message_t *s_chunk(const worker_push_t *self, size_t shard, size_t chunk,
 
 static void s_send_chunks(worker_push_t *self, size_t shard, const worker_pull_t *pull, int64_t now_us)
 {
-    size_t elements = worker_shards_elements(self->shards, shard);
-    size_t per_chunk = self->spec->chunk_bytes / sizeof(float);
-    size_t chunk_count = self->gradient && elements ? (elements + per_chunk - 1) / per_chunk : 1;
+    size_t bytes = self->parts[shard].data.size_bytes, chunk_bytes = self->spec->chunk_bytes;
+    size_t chunk_count = bytes ? (bytes + chunk_bytes - 1) / chunk_bytes : 1;
     for (size_t chunk = 0; chunk < chunk_count; chunk++) {
         message_t *push = s_chunk(self, shard, chunk, chunk_count);
         if (pull && chunk + 1 == chunk_count) {
@@ -63,16 +62,25 @@ static void s_send_chunks(worker_push_t *self, size_t shard, const worker_pull_t
     self->parts[shard].retry_us = now_us + backoff_now(&self->parts[shard].pause);
 }
 
-void worker_push_begin(worker_push_t *self, uint64_t batch, uint64_t samples, buf_t *gradient,
-                       const worker_pull_t *pull, int64_t now_us)
+void worker_push_load(worker_push_t *self, buf_t *gradient, const worker_touched_t *touched)
+{
+    CHECK(!self->used);
+    for (size_t shard = 0; shard < self->shards->count; shard++) {
+        push_part_t *part = &self->parts[shard];
+        *part = (push_part_t){.pause = backoff_of(RETRY_FIRST_US, RETRY_MOST_US)};
+        if (gradient)
+            part->data = worker_touched_cut(touched, shard, gradient, &part->patch);
+    }
+}
+
+void worker_push_begin(worker_push_t *self, uint64_t batch, uint64_t samples, const worker_pull_t *pull,
+                       int64_t now_us)
 {
     CHECK(!self->used);
     self->used = true;
     self->batch = batch;
-    self->samples = gradient ? samples : 0;
-    self->gradient = buf_ref(gradient);
+    self->samples = self->parts[0].data.buf ? samples : 0;
     for (size_t shard = 0; shard < self->shards->count; shard++) {
-        self->parts[shard] = (push_part_t){.pause = backoff_of(RETRY_FIRST_US, RETRY_MOST_US)};
         backoff_next(&self->parts[shard].pause);
         s_send_chunks(self, shard, pull, now_us);
     }
@@ -108,7 +116,8 @@ bool worker_push_take(worker_push_t *self, size_t shard, const message_t *messag
 void worker_push_drop(worker_push_t *self)
 {
     self->used = false;
-    buf_destroy(&self->gradient);
+    for (size_t shard = 0; shard < self->shards->count; shard++)
+        slice_fini(&self->parts[shard].data);
 }
 
 void worker_push_retry(worker_push_t *self, int64_t now_us)

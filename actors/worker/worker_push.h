@@ -1,9 +1,9 @@
 /* worker_push - one batch's gradient on its way to all shards, until each has said that it applied it.
  *
- * How      chunks are slices of the gradient's buffer, sent without a copy. Sent again when no
- *          acknowledgement comes; at once, a few times, when a shard found a chunk damaged. The name of a
- *          batch is never given up for damage on the way: after those tries the timer goes on, and status
- *          shows the shard that is waited for.
+ * How      chunks are slices of the gradient's buffer, or of a patch cut out of it, sent without a copy. Sent
+ *          again when no acknowledgement comes; at once, a few times, when a shard found a chunk damaged. The
+ *          name of a batch is never given up for damage on the way: after those tries the timer goes on, and
+ *          status shows the shard that is waited for.
  * Threads  one owner.
  */
 #ifndef ACTORS_WORKER_WORKER_PUSH_H
@@ -16,6 +16,8 @@ typedef struct {
     int64_t retry_us;
     backoff_t pause; /* without an acknowledgement */
     unsigned damaged;
+    slice_t data;   /* what the shard is sent; empty: the gradient is not finite */
+    uint64_t patch; /* as in the message */
 } push_part_t;
 
 typedef struct {
@@ -26,17 +28,18 @@ typedef struct {
     bool used;
     uint64_t batch;
     uint64_t samples; /* 0: not finite, announced without data */
-    buf_t *gradient;  /* (N) float32; NULL when it is not finite */
 } worker_push_t;
 
 void worker_push_init(worker_push_t *self, core_base_t *base, const worker_shards_t *shards,
                       const worker_spec_t *spec);
 void worker_push_fini(worker_push_t *self);
 
-/* Sends everything. `pull` (or NULL) has begun: its requests travel with the last chunks. Refers to the
- * gradient. */
-void worker_push_begin(worker_push_t *self, uint64_t batch, uint64_t samples, buf_t *gradient,
-                       const worker_pull_t *pull, int64_t now_us);
+/* Takes what is sent: the gradient (N), by reference, or what the batch touches of it; NULL: it is not
+ * finite. */
+void worker_push_load(worker_push_t *self, buf_t *gradient, const worker_touched_t *touched);
+/* Sends what was loaded. `pull` (or NULL) has begun: its requests travel with the last chunks. */
+void worker_push_begin(worker_push_t *self, uint64_t batch, uint64_t samples, const worker_pull_t *pull,
+                       int64_t now_us);
 /* An acknowledgement for this batch; true when it was the last one missing: the push is over. */
 bool worker_push_take(worker_push_t *self, size_t shard, const message_t *message, int64_t now_us);
 /* Pushes that a shard has not applied are sent again then, if not before. */

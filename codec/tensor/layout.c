@@ -72,6 +72,14 @@ tensor_t *layout_last(layout_t *self)
     return self->tensors + self->tensor_count - 1;
 }
 
+bool layout_is_sparse(const layout_t *self)
+{
+    for (size_t i = 0; i < self->tensor_count; i++)
+        if (self->tensors[i].sparse)
+            return true;
+    return false;
+}
+
 void layout_shard(const layout_t *self, size_t shard_count, size_t index, size_t *ret_first, size_t *ret_end)
 {
     CHECK(index < shard_count);

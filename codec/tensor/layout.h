@@ -49,6 +49,9 @@ MUST_USE err_code_t layout_add(layout_t *self, const char *name, size_t rank, co
 /* The tensor added last, to give it another rule than TENSOR_OPTIMIZER, or to call it sparse. */
 tensor_t *layout_last(layout_t *self);
 
+/* Returns whether some tensor is sparse. */
+bool layout_is_sparse(const layout_t *self);
+
 /* The flat range [*ret_first, *ret_end) of shard `index` of `shard_count`: cut evenly, sizes differ by at
  * most one. */
 void layout_shard(const layout_t *self, size_t shard_count, size_t index, size_t *ret_first, size_t *ret_end);

@@ -268,18 +268,31 @@ static void s_cut_shards(sim_t *self)
             layout_shard(&self->layout, shards, k, &self->shard_first[k], &self->shard_first[k + 1]);
 }
 
+/* The counters as rows, of which a batch touches few. */
+static void s_make_rows(layout_t *layout)
+{
+    size_t dims[] = {layout->count / SIM_ROW, SIM_ROW};
+    *layout = (layout_t){0};
+    CHECK(layout_add(layout, "counters", 2, dims, NULL) == ERR_OK);
+    layout_last(layout)->sparse = true;
+}
+
 sim_t *sim_new(const topology_t *topology, const sim_spec_t *spec)
 {
     sim_t *self = calloc(1, sizeof *self);
     CHECK(self);
     self->topology = topology;
     self->spec = *spec;
+    for (size_t r = 0; r < TOPOLOGY_REGIONS_MAX; r++)
+        self->touches[r] = (sim_touches_t){self, r};
     rng_init_for(&self->rng, spec->seed, "world", 0, 0);
     if (!self->spec.samples)
         self->spec.samples = topology->job.data.samples;
     err_t err = {0};
     CHECK(job_derive(topology, self->spec.samples, &self->job, &err) == ERR_OK);
     CHECK(model_layout_of(topology->job.model, &self->layout, &err) == ERR_OK);
+    if (spec->rows)
+        s_make_rows(&self->layout);
     topology_digest(topology, self->digest);
     self->actor_capacity = s_capacity(self);
     self->actors = calloc(self->actor_capacity, sizeof *self->actors);

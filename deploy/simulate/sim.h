@@ -20,6 +20,7 @@
 #include <stdio.h>
 
 #define SIM_PARTITIONS_MAX 8
+#define SIM_ROW 4 /* counters in a row */
 
 typedef struct {
     size_t from_region, to_region;
@@ -118,6 +119,8 @@ typedef struct {
     /* deaths of random schedulers, per virtual second, from the start to the farewell */
     double scheduler_kill_per_s;
     double scheduler_zombie; /* probability that one had only stood still and wakes up later */
+    bool
+        rows; /* counters are rows of a sparse tensor, SIM_ROW each: batches push and pull those they touch */
     size_t chunk_bytes;
     unsigned breaks;  /* of actors/kit/breaks.h */
     int64_t limit_us; /* virtual time after which a run counts as stuck */

@@ -127,6 +127,23 @@ void sim_start_all(sim_t *self)
     }
 }
 
+static void s_gather(sim_t *self, size_t region, uint64_t first, uint64_t end);
+
+static err_code_t s_touches(void *hint, uint64_t batch, ranges_t *ret_elements)
+{
+    const sim_touches_t *of = hint;
+    uint64_t first, end;
+    job_batch_samples(&of->sim->job.regions[of->region], batch, &first, &end);
+    s_gather(of->sim, of->region, first, end);
+    const tensor_t *counters = of->sim->layout.tensors;
+    err_code_t code = ERR_OK;
+    for (uint64_t i = 0; i < end - first && !code; i++) {
+        size_t counter = of->sim->labels[i] % counters->count, row = counter - counter % counters->dims[1];
+        code = ranges_add(ret_elements, row, row + counters->dims[1]);
+    }
+    return code;
+}
+
 static void *s_new_worker(sim_t *self, sim_actor_t *actor, size_t index, const node_command_t *command)
 {
     worker_spec_t spec = {.topology = self->topology,
@@ -138,6 +155,8 @@ static void *s_new_worker(sim_t *self, sim_actor_t *actor, size_t index, const n
                           .shard_first = self->shard_first,
                           .chunk_bytes = self->spec.chunk_bytes,
                           .checksums = !self->spec.pace,
+                          .touches = self->spec.rows ? s_touches : NULL,
+                          .touches_hint = &self->touches[actor->region],
                           .status_us = self->spec.beat_us};
     return worker_core_new(&spec);
 }
@@ -173,6 +192,7 @@ static void *s_new_shard(sim_t *self, sim_actor_t *actor, size_t index, const no
                          .run = command->run,
                          .chunk_bytes = self->spec.chunk_bytes,
                          .history = rng_u64(&self->rng) | 1,
+                         .patches = self->spec.rows,
                          .checksums = !self->spec.pace,
                          .breaks = self->spec.breaks};
     start_t start = sim_start(self, actor, command);

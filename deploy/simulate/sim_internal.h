@@ -104,6 +104,12 @@ typedef struct {
     bool wakes; /* after it hung it may go on for a while, beside its successor */
 } sim_role_t;
 
+/* A region's batches, for who asks which elements one touches. */
+typedef struct {
+    sim_t *sim;
+    size_t region;
+} sim_touches_t;
+
 struct sim {
     const topology_t *topology;
     sim_spec_t spec;
@@ -123,6 +129,7 @@ struct sim {
     size_t copy_count, copy_capacity;
     dataset_t *datasets[TOPOLOGY_REGIONS_MAX];
     model_t *model;
+    sim_touches_t touches[TOPOLOGY_REGIONS_MAX]; /* by a batch of a region */
     struct sim_schedulers *schedulers;
     size_t cut_node; /* once stats.cut_nodes says that there is one */
     float *x;

@@ -4,7 +4,7 @@
  *   sim.ledger [--seeds N] [--first SEED] [--strategy NAME] [--encoding NAME] [--kills]
  *              [--nodes | --elastic] [--schedulers] [--stop | --marks | --more] [--lose] [--away] [--zombies]
  *              [--damage] [--quorum]
- *              [--overlap] [--full | --go-on] [--cut-global] [--cut-node]
+ *              [--overlap] [--rows] [--full | --go-on] [--cut-global] [--cut-node]
  *              [--break dedup|fencing|output-commit|checksum|mark|hold|cover [--expect-wrong]] [--verbose]
  *
  * asp adds plainly, with one of several thresholds. Of sma and diloco the regions' bits must be equal;
@@ -17,6 +17,8 @@
  * a new world goes on from what its shards had committed. With --marks a job is led to common points of its
  * shards; it must be exact, and so must a new world that goes on from all shards' snapshots of one of these
  * points.
+ *
+ * With --rows the counters are rows of a sparse tensor: batches push and pull those they touch alone.
  *
  * With --more a job that is done, or was stopped, goes on with more epochs, one to three times; where rounds
  * forbid it, not before it is done. In the end the counts are those of all epochs.
@@ -51,7 +53,7 @@ typedef struct {
     uint64_t seeds, first;
     const char *strategy, *encoding;
     bool kills, nodes, elastic, schedulers, stop, marks, more, lose, away, zombies, damage, quorum, overlap,
-        full, go_on, cut_global, cut_node, expect_wrong, verbose;
+        rows, full, go_on, cut_global, cut_node, expect_wrong, verbose;
     unsigned breaks;
 } options_t;
 
@@ -204,6 +206,7 @@ static sim_spec_t s_spec(rng_t *rng, const options_t *options, const topology_t 
                        .step_us = 1000 + (int64_t)rng_below(rng, 10000),
                        .commit_us = 500 + (int64_t)rng_below(rng, 20000),
                        .commit_failure = rng_below(rng, 4) ? 0 : 0.1,
+                       .rows = options->rows,
                        .chunk_bytes = (size_t)512 << rng_below(rng, 4),
                        .breaks = options->breaks,
                        .kill_per_s =
@@ -589,31 +592,19 @@ static unsigned s_break(const char *name)
 
 static options_t s_options(int argc, char **argv)
 {
-    static const struct option longs[] = {{"seeds", 1, NULL, 'n'},
-                                          {"first", 1, NULL, 'f'},
-                                          {"strategy", 1, NULL, 's'},
-                                          {"encoding", 1, NULL, 'c'},
-                                          {"kills", 0, NULL, 'k'},
-                                          {"schedulers", 0, NULL, 'S'},
-                                          {"stop", 0, NULL, 't'},
-                                          {"marks", 0, NULL, 'm'},
-                                          {"break", 1, NULL, 'b'},
-                                          {"expect-wrong", 0, NULL, 'e'},
-                                          {"verbose", 0, NULL, 'v'},
-                                          {"lose", 0, NULL, 'l'},
-                                          {"away", 0, NULL, 'a'},
-                                          {"zombies", 0, NULL, 'z'},
-                                          {"damage", 0, NULL, 'd'},
-                                          {"nodes", 0, NULL, 'o'},
-                                          {"quorum", 0, NULL, 'q'},
-                                          {"elastic", 0, NULL, 'E'},
-                                          {"overlap", 0, NULL, 'O'},
-                                          {"full", 0, NULL, 'F'},
-                                          {"go-on", 0, NULL, 'g'},
-                                          {"more", 0, NULL, 'M'},
-                                          {"cut-global", 0, NULL, 'G'},
-                                          {"cut-node", 0, NULL, 'N'},
-                                          {0}};
+    static const struct option longs[] = {{"seeds", 1, NULL, 'n'},    {"first", 1, NULL, 'f'},
+                                          {"strategy", 1, NULL, 's'}, {"encoding", 1, NULL, 'c'},
+                                          {"kills", 0, NULL, 'k'},    {"schedulers", 0, NULL, 'S'},
+                                          {"stop", 0, NULL, 't'},     {"marks", 0, NULL, 'm'},
+                                          {"break", 1, NULL, 'b'},    {"expect-wrong", 0, NULL, 'e'},
+                                          {"verbose", 0, NULL, 'v'},  {"lose", 0, NULL, 'l'},
+                                          {"away", 0, NULL, 'a'},     {"zombies", 0, NULL, 'z'},
+                                          {"damage", 0, NULL, 'd'},   {"nodes", 0, NULL, 'o'},
+                                          {"quorum", 0, NULL, 'q'},   {"rows", 0, NULL, 'w'},
+                                          {"elastic", 0, NULL, 'E'},  {"overlap", 0, NULL, 'O'},
+                                          {"full", 0, NULL, 'F'},     {"go-on", 0, NULL, 'g'},
+                                          {"more", 0, NULL, 'M'},     {"cut-global", 0, NULL, 'G'},
+                                          {"cut-node", 0, NULL, 'N'}, {0}};
     options_t options = {.seeds = 500, .first = 1};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         if (c == 'n')
@@ -626,6 +617,8 @@ static options_t s_options(int argc, char **argv)
             options.encoding = optarg;
         else if (c == 'q')
             options.quorum = true;
+        else if (c == 'w')
+            options.rows = true;
         else if (c == 'O')
             options.overlap = true;
         else if (c == 'F' || c == 'g')

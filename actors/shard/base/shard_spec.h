@@ -25,6 +25,7 @@ typedef struct {
     /* one region: it starts from less than it had, and a new history begins (actors/shard/shard_start.h) */
     bool loses;
     uint64_t lost;  /* own batches that the newest had and this one lacks, as far as known */
+    bool patches;   /* gradients may come as patches: outside of them a step changes nothing */
     bool checksums; /* false: pushes and params without checksum are fine (one process) */
     /* several regions: what it starts from may not be all that it had; asks the others first */
     bool uncertain;

@@ -50,7 +50,10 @@ void intake_fini(intake_t *self)
     s_drop_held(self);
     ahead_drop(self);
     free(self->ahead.checksums);
+    for (size_t i = 0; i < self->worker_count; i++)
+        intake_forget_pull(self, &self->workers[i]);
     free(self->workers);
+    ranges_fini(&self->touched);
     names_fini(&self->worker_names);
     free(self->held);
     free(self->checksums);

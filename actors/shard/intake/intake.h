@@ -9,6 +9,7 @@
 
 #include "actors/shard/replica/replica.h"
 #include "codec/base/names.h"
+#include "codec/tensor/patch.h"
 
 #define SHARD_WORKERS_MAX 4096u    /* names remembered */
 #define SHARD_STAGED_MAX 2u        /* incomplete pushes per worker: one under way and one that overtakes it */
@@ -22,6 +23,7 @@ typedef struct {
     uint64_t pull, pull_batch; /* request 0: none */
     uint64_t touched;          /* grows: the least is replaced first */
     uint64_t serial;           /* of this assembly; no other one has it */
+    uint64_t patch;            /* 1 + runs of the patch that the chunks make; 0: they are all elements */
     assembly_t assembly;
 } staged_t;
 
@@ -31,6 +33,8 @@ typedef struct {
     staged_t staged[SHARD_STAGED_MAX];
     bool pull_waits;
     uint64_t pull, pull_batch, pull_answered;
+    uint64_t pull_after; /* not 0: not before this worker's push of batch pull_after - 1 is here */
+    patch_t *pull_some;  /* what it asks for; NULL: everything */
 } worker_entry_t;
 
 /* A push that is whole and checked, or refused for its content, and waits for its step. */
@@ -40,6 +44,7 @@ typedef struct {
     err_code_t code; /* not 0: refused; has no data */
     uint64_t serial; /* of the assembly */
     assembly_t assembly;
+    patch_t *patch; /* that the assembly is; NULL: it is all elements */
 } held_t;
 
 /* A step that is computed chunk by chunk, while each chunk is in the cache, before its push is whole.
@@ -68,8 +73,9 @@ typedef struct {
     base_t *base;
     replica_t *replica;
     intake_terms_t terms;
-    size_t *picks; /* (width) */
-    part_t *parts; /* (width) */
+    size_t *picks;    /* (width) */
+    part_t *parts;    /* (width) */
+    ranges_t touched; /* elements that some part of the next step has */
     worker_entry_t *workers;
     size_t worker_count;
     names_t worker_names; /* index */
@@ -109,12 +115,17 @@ void intake_push(intake_t *self, message_t *message);
 void intake_ack(intake_t *self, const char *to, uint64_t batch, bool applied, err_code_t code);
 void staged_drop(staged_t *self);
 void held_drop(intake_t *self, size_t index);
-void held_add(intake_t *self, const held_t *held); /* moves its assembly in */
+void held_add(intake_t *self, const held_t *held); /* moves its assembly and patch in */
+/* The patch that an assembly of 1 + runs `patch` is. Errors: those of patch_load, ERR_SHAPE (its size) */
+MUST_USE err_code_t held_read_patch(const intake_t *self, const assembly_t *assembly, uint64_t patch,
+                                    patch_t **ret_patch);
 /* Makes the next step of what is held; false when there is none, or no memory. Only
  * while steps may be made. */
 bool intake_step(intake_t *self);
+bool intake_has(const intake_t *self, uint64_t batch);          /* in the version, or held for its step */
 bool intake_missing(const intake_t *self, uint64_t *ret_batch); /* a push that a begun step lacks */
 void intake_pull(intake_t *self, const message_t *message);
+/* Everything, as of a batch. */
 void intake_want(intake_t *self, worker_entry_t *worker, uint64_t request, uint64_t batch);
 void intake_forget_pull(intake_t *self, worker_entry_t *worker);
 /* Answers pulls whose step may begin; `steps`: no round or destination is waited for. */

@@ -66,6 +66,7 @@ void staged_drop(staged_t *self)
 void held_drop(intake_t *self, size_t index)
 {
     assembly_fini(&self->held[index].assembly);
+    patch_destroy(&self->held[index].patch);
     self->held_count--;
     memmove(&self->held[index], &self->held[index + 1], (self->held_count - index) * sizeof *self->held);
 }
@@ -127,12 +128,15 @@ void held_add(intake_t *self, const held_t *held)
     self->held[self->held_count++] = *held;
 }
 
-/* Holds a whole push until its step; the assembly moves out of `staged`. */
+/* Holds a whole push until its step; the assembly moves out of `staged`, and the patch in. */
 static void s_hold(intake_t *self, worker_entry_t *worker, uint64_t batch, uint64_t samples, err_code_t code,
-                   staged_t *staged)
+                   staged_t *staged, patch_t *patch)
 {
-    held_t held = {
-        .worker = (size_t)(worker - self->workers), .batch = batch, .samples = samples, .code = code};
+    held_t held = {.worker = (size_t)(worker - self->workers),
+                   .batch = batch,
+                   .samples = samples,
+                   .code = code,
+                   .patch = patch};
     if (staged && !code) {
         held.assembly = staged->assembly;
         held.serial = staged->serial;
@@ -185,26 +189,43 @@ static bool s_intact(const intake_t *self, const message_t *message)
            message->push.checksum;
 }
 
+/* The chunks together, in words of 4 bytes. */
+static uint64_t s_words(const message_t *message)
+{
+    return message->push.patch ? message->push.words : message->push.total;
+}
+
 static err_code_t s_shape(const intake_t *self, const message_t *message)
 {
-    uint64_t first, end;
+    uint64_t first, end, patch = message->push.patch;
     job_batch_samples(self->base->region, message->push.batch, &first, &end);
-    if (message->push.total != self->base->spec.elements || message->push.offset > message->push.total)
+    if (message->push.total != self->base->spec.elements || message->push.offset > s_words(message))
+        return ERR_SHAPE;
+    if (patch &&
+        (!self->base->spec.patches || !patch_fits(self->base->spec.elements, patch - 1, message->push.words)))
         return ERR_SHAPE;
     return message->push.samples == end - first ? ERR_OK : ERR_SHAPE;
+}
+
+static bool s_is_piece(const staged_t *staged, const message_t *message)
+{
+    return staged->assembly.chunk_count == message->push.chunk_count &&
+           staged->patch == message->push.patch &&
+           staged->assembly.total_bytes == s_words(message) * sizeof(float);
 }
 
 static staged_t *s_stage(intake_t *self, worker_entry_t *worker, const message_t *message)
 {
     staged_t *staged = s_find_staged(worker, message->push.batch);
-    if (staged && staged->assembly.chunk_count != message->push.chunk_count)
+    if (staged && !s_is_piece(staged, message))
         staged_drop(staged);
     if (!staged || !staged->used) {
         staged = s_make_room(worker);
-        if (assembly_begin(&staged->assembly, message->push.chunk_count, base_bytes(self->base),
+        if (assembly_begin(&staged->assembly, message->push.chunk_count, s_words(message) * sizeof(float),
                            self->base->spec.chunk_bytes))
             return NULL;
         staged->used = true;
+        staged->patch = message->push.patch;
         staged->serial = ++self->serials;
         staged->batch = message->push.batch;
         staged->samples = message->push.samples;
@@ -217,9 +238,29 @@ static staged_t *s_stage(intake_t *self, worker_entry_t *worker, const message_t
     return staged;
 }
 
+err_code_t held_read_patch(const intake_t *self, const assembly_t *assembly, uint64_t patch,
+                           patch_t **ret_patch)
+{
+    size_t runs = (size_t)patch - 1, words = 2 * runs;
+    float *room = malloc((words + 1) * sizeof *room);
+    if (!room)
+        return ERR_MEMORY;
+    patch_t *made = NULL;
+    const void *index = runs ? assembly_read(assembly, 0, words, room) : room;
+    err_code_t code = patch_load(index, runs, self->base->spec.elements, &made, NULL);
+    if (!code && patch_words(made) * sizeof(float) != assembly->total_bytes)
+        code = ERR_SHAPE;
+    free(room);
+    if (code)
+        patch_destroy(&made);
+    else
+        *ret_patch = made;
+    return code;
+}
+
 /* Adds a chunk. Returns whether the push is whole now, or refused (*ret_code). */
 static bool s_add_push(intake_t *self, worker_entry_t *worker, const message_t *message,
-                       staged_t **ret_staged, err_code_t *ret_code)
+                       staged_t **ret_staged, patch_t **ret_patch, err_code_t *ret_code)
 {
     *ret_staged = s_find_staged(worker, message->push.batch);
     *ret_code = s_shape(self, message);
@@ -236,12 +277,14 @@ static bool s_add_push(intake_t *self, worker_entry_t *worker, const message_t *
         *ret_code = ERR_NUMBER;
         return true;
     }
-    if ((*ret_staged)->assembly.have > had)
+    if ((*ret_staged)->assembly.have > had && !message->push.patch)
         ahead_add(self, *ret_staged, message->push.chunk, message->push.offset, &message->data);
     if (!assembly_complete(&(*ret_staged)->assembly))
         return false;
     else if (!assembly_seamless(&(*ret_staged)->assembly))
         *ret_code = ERR_SHAPE;
+    else if (message->push.patch)
+        *ret_code = held_read_patch(self, &(*ret_staged)->assembly, message->push.patch, ret_patch);
     return true;
 }
 
@@ -250,7 +293,7 @@ static void s_chunk(intake_t *self, worker_entry_t *worker, const message_t *mes
     uint64_t batch = message->push.batch;
     staged_t *staged = s_find_staged(worker, batch);
     if (message->push.samples == 0 && !message->data.buf) { /* the worker found NaN or Inf itself */
-        s_hold(self, worker, batch, 0, ERR_NUMBER, staged);
+        s_hold(self, worker, batch, 0, ERR_NUMBER, staged, NULL);
         if (message->push.pull)
             intake_want(self, worker, message->push.pull, message->push.pull_batch);
         return;
@@ -262,12 +305,17 @@ static void s_chunk(intake_t *self, worker_entry_t *worker, const message_t *mes
         return;
     }
     err_code_t code;
-    if (!s_add_push(self, worker, message, &staged, &code))
+    patch_t *patch = NULL;
+    if (!s_add_push(self, worker, message, &staged, &patch, &code))
         return;
+    if (code == ERR_MEMORY) { /* not acknowledged, so it is sent again */
+        staged_drop(staged);
+        return;
+    }
     FAILPOINT(shard_push_whole);
     uint64_t pull = staged ? staged->pull : message->push.pull;
     uint64_t pull_batch = staged ? staged->pull_batch : message->push.pull_batch;
-    s_hold(self, worker, batch, code ? 0 : message->push.samples, code, staged);
+    s_hold(self, worker, batch, code ? 0 : message->push.samples, code, staged, patch);
     if (pull)
         intake_want(self, worker, pull, pull_batch);
 }

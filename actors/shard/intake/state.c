@@ -1,5 +1,6 @@
 /* Intake's part of a state: pushes that a shard which stops holds for their step, each in one piece. Another
- * shard of the region may have made that step already, at parameters that nobody can compute again. */
+ * shard of the region may have made that step already, at parameters that nobody can compute again. A patch
+ * is stored under a name of its own, behind the number of its runs. */
 
 #include "actors/shard/base/stored.h"
 #include "actors/shard/intake/intake.h"
@@ -20,15 +21,26 @@ void intake_pack(const intake_t *self, message_t *message)
                                        .code = (uint64_t)self->held[i].code};
 }
 
-static buf_t *s_gather(const intake_t *self, const held_t *held)
+#define PATCH_HEAD sizeof(uint64_t) /* of a stored patch: how many runs */
+
+static const char *s_key(const held_t *held, stored_name_t name)
 {
-    buf_t *whole = buf_new(base_bytes(self->base));
+    return stored_key(name, held->patch ? "held_patch" : "held", held->batch);
+}
+
+static buf_t *s_gather(const held_t *held)
+{
+    const uint64_t runs = held->patch ? held->patch->runs.count : 0;
+    const size_t head = held->patch ? PATCH_HEAD : 0, bytes = held->assembly.total_bytes;
+    buf_t *whole = buf_new(head + bytes);
     if (!whole)
         return NULL;
-    float *to = buf_data(whole);
-    const float *from = assembly_read(&held->assembly, 0, self->base->spec.elements, to);
+    char *at = buf_data(whole);
+    memcpy(at, &runs, head);
+    float *to = (float *)(void *)(at + head);
+    const float *from = bytes ? assembly_read(&held->assembly, 0, bytes / sizeof *to, to) : to;
     if (from != to)
-        memcpy(to, from, base_bytes(self->base));
+        memcpy(to, from, bytes);
     return whole;
 }
 
@@ -38,17 +50,17 @@ bool intake_values(const intake_t *self, snapshot_t *snapshot, err_t *err)
     for (size_t i = 0; i < s_count_pushes(self); i++) {
         if (self->held[i].code)
             continue;
-        buf_t *whole = s_gather(self, &self->held[i]);
-        if (!whole || snapshot_add(snapshot, stored_key(name, "held", self->held[i].batch), &whole, err))
+        buf_t *whole = s_gather(&self->held[i]);
+        if (!whole || snapshot_add(snapshot, s_key(&self->held[i], name), &whole, err))
             return false;
     }
     return true;
 }
 
-/* A gradient in one piece, moved into the assembly of a push. */
-static err_code_t s_assemble(const intake_t *self, buf_t **data_p, held_t *held, err_t *err)
+/* A gradient in one piece behind its head, moved into the assembly of a push. */
+static err_code_t s_assemble(const intake_t *self, buf_t **data_p, size_t head, held_t *held, err_t *err)
 {
-    slice_t whole = slice_of(*data_p, 0, buf_size(*data_p));
+    slice_t whole = slice_of(*data_p, head, buf_size(*data_p) - head);
     buf_destroy(data_p);
     err_code_t code = assembly_begin(&held->assembly, 1, whole.size_bytes, self->base->spec.chunk_bytes);
     if (!code)
@@ -57,6 +69,22 @@ static err_code_t s_assemble(const intake_t *self, buf_t **data_p, held_t *held,
     if (code)
         assembly_fini(&held->assembly);
     return code ? err_set(err, code, "state: held") : ERR_OK;
+}
+
+static err_code_t s_load_patch(const intake_t *self, buf_t *stored, held_t *held, err_t *err)
+{
+    uint64_t runs, words = (buf_size(stored) - PATCH_HEAD) / sizeof(float);
+    memcpy(&runs, buf_peek(stored), sizeof runs);
+    if (!self->base->spec.patches || buf_size(stored) % sizeof(float) ||
+        !patch_fits(self->base->spec.elements, runs, words))
+        return err_set(err, ERR_SHAPE, "state: held_patch");
+    buf_t *data = buf_ref(stored);
+    err_code_t code = s_assemble(self, &data, PATCH_HEAD, held, err);
+    if (!code)
+        code = held_read_patch(self, &held->assembly, runs + 1, &held->patch);
+    if (code)
+        assembly_fini(&held->assembly);
+    return code ? err_set(err, code, "state: held_patch") : ERR_OK;
 }
 
 static err_code_t s_load_push(intake_t *self, const shard_state_held_t *row, const snapshot_t *snapshot,
@@ -68,14 +96,18 @@ static err_code_t s_load_push(intake_t *self, const shard_state_held_t *row, con
     buf_t *data = NULL;
     if (row->batch >= self->base->region->batches || ranges_has(&self->replica->applied, row->batch))
         return err_set(err, ERR_MALFORMED, "state: held");
-    if (!held.code) {
+    buf_t *patch = snapshot_peek(snapshot, stored_key(name, "held_patch", row->batch));
+    err_code_t code = ERR_OK;
+    if (!held.code && patch && buf_size(patch) >= PATCH_HEAD) {
+        code = s_load_patch(self, patch, &held, err);
+    } else if (!held.code) {
         stored_key(name, "held", row->batch);
-        err_code_t code = stored_tensor(self->base, snapshot, name, true, &data, err);
+        code = stored_tensor(self->base, snapshot, name, true, &data, err);
         if (!code)
-            code = s_assemble(self, &data, &held, err);
-        if (code)
-            return code;
+            code = s_assemble(self, &data, 0, &held, err);
     }
+    if (code)
+        return code;
     held_add(self, &held);
     return ERR_OK;
 }

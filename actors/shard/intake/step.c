@@ -46,6 +46,12 @@ static size_t s_pick(intake_t *self)
     return self->held_count ? 1 : 0;
 }
 
+bool intake_has(const intake_t *self, uint64_t batch)
+{
+    size_t index;
+    return ranges_has(&self->replica->applied, batch) || s_find_held(self, batch, &index);
+}
+
 bool intake_missing(const intake_t *self, uint64_t *ret_batch)
 {
     if (!self->terms.in_order || self->held_count == 0)
@@ -64,6 +70,21 @@ bool intake_missing(const intake_t *self, uint64_t *ret_batch)
     return false;
 }
 
+/* The elements that some of the parts have; NULL: all of them, or no memory to tell. */
+static const ranges_t *s_touched(intake_t *self, const blend_t *blend)
+{
+    err_code_t code = ERR_OK;
+    self->touched.count = 0;
+    for (size_t i = 0; i < blend->count && !code; i++) {
+        if (!blend->parts[i].patch)
+            return NULL;
+        if (blend->count == 1)
+            return &blend->parts[i].patch->runs;
+        code = ranges_union(&self->touched, &blend->parts[i].patch->runs);
+    }
+    return code || !blend->count ? NULL : &self->touched;
+}
+
 /* g = sum of count_i g_i / sum of count_i, or the plain sum when gradients are counts. */
 static void s_blend(intake_t *self, size_t count, blend_t *ret_blend)
 {
@@ -75,10 +96,12 @@ static void s_blend(intake_t *self, size_t count, blend_t *ret_blend)
             continue;
         double weight = self->base->rules.plain_sum ? 1 : (double)held->samples;
         ret_blend->divisor += weight;
-        self->parts[ret_blend->count++] = (part_t){.assembly = &held->assembly, .weight = weight};
+        self->parts[ret_blend->count++] =
+            (part_t){.assembly = &held->assembly, .patch = held->patch, .weight = weight};
     }
     if (self->base->rules.plain_sum)
         ret_blend->divisor = 1;
+    ret_blend->touched = s_touched(self, ret_blend);
 }
 
 static void s_record(intake_t *self, const held_t *held)

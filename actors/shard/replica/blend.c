@@ -6,8 +6,31 @@
 #include <stdalign.h>
 #include <string.h>
 
+/* Elements [first, first + count) of a patch, with 0 where it has none; in place where one run has all. */
+static const float *s_patch_read(const part_t *part, size_t first, size_t count, float *scratch)
+{
+    const patch_t *patch = part->patch;
+    const size_t end = first + count, words = 2 * patch->runs.count; /* of the index */
+    size_t i = patch_find(patch, first);
+    const range_t *run = patch->runs.items + i;
+    if (i < patch->runs.count && run->first <= first && end <= run->end)
+        return assembly_read(part->assembly, words + patch->at[i] + (first - run->first), count, scratch);
+    memset(scratch, 0, count * sizeof *scratch);
+    for (; i < patch->runs.count && run->first < end; i++, run++) {
+        size_t from = run->first > first ? run->first : first, to = run->end < end ? run->end : end;
+        float *at = scratch + (from - first);
+        const float *x =
+            assembly_read(part->assembly, words + patch->at[i] + (from - run->first), to - from, at);
+        if (x != at)
+            memcpy(at, x, (to - from) * sizeof *at);
+    }
+    return scratch;
+}
+
 static const float *s_part_read(const part_t *part, size_t first, size_t count, float *scratch)
 {
+    if (part->patch)
+        return s_patch_read(part, first, count, scratch);
     if (part->assembly)
         return assembly_read(part->assembly, first, count, scratch);
     return (const float *)buf_peek(part->buf) + first;

@@ -15,6 +15,7 @@
 #include "actors/shard/base/stored.h"
 #include "codec/base/ranges.h"
 #include "codec/compress/encoding.h"
+#include "codec/tensor/patch.h"
 
 #define REPLICA_TENSORS_MAX (7u + OPTIMIZER_TENSORS_MAX)
 #define SHARD_SPARES 3u /* released buffers kept for the next copy on write */
@@ -23,6 +24,7 @@
 typedef struct {
     const assembly_t *assembly; /* one of the two */
     const buf_t *buf;
+    const patch_t *patch; /* that the assembly is: 0 where it has nothing; NULL: it has everything */
     double weight;
 } part_t;
 
@@ -30,8 +32,9 @@ typedef struct {
     part_t *parts; /* in the order in which they are added */
     size_t count;
     double divisor;
-    float *scratch; /* (2, SHARD_BLOCK) */
-    double *sums;   /* (SHARD_BLOCK) */
+    const ranges_t *touched; /* where some part has something; NULL: everywhere */
+    float *scratch;          /* (2, SHARD_BLOCK) */
+    double *sums;            /* (SHARD_BLOCK) */
 } blend_t;
 
 /* One tensor of the version during a pass. */

@@ -85,7 +85,7 @@ static void s_accumulate(const target_t *open, size_t first, size_t count, const
         memcpy(open->to + first, g, count * sizeof *g);
         return;
     }
-    if (open->next)
+    if (open->to != open->from)
         memcpy(open->to + first, open->from + first, count * sizeof *g);
     vector_add(count, open->to + first, g);
 }
@@ -153,6 +153,36 @@ void version_pass_drop(replica_t *self, pass_t *pass)
     version_drop(self, &pass->open);
 }
 
+/* -- of a part of the elements: what is written apart has the others, too */
+
+static void s_fill(const replica_t *self, target_t *target)
+{
+    if (!target->slot || !target->next)
+        return;
+    if (target->from)
+        memcpy(target->to, target->from, base_bytes(self->base));
+    else
+        memset(target->to, 0, base_bytes(self->base));
+    target->from = target->to;
+}
+
+static void s_fill_pass(const replica_t *self, pass_t *pass)
+{
+    s_fill(self, &pass->w);
+    for (size_t i = 0; i < OPTIMIZER_TENSORS_MAX; i++)
+        s_fill(self, &pass->state[i]);
+    s_fill(self, &pass->open);
+}
+
+static void s_pass_range(const replica_t *self, const pass_t *pass, const blend_t *gradient, size_t first,
+                         size_t end)
+{
+    for (size_t i = first; i < end; i += SHARD_BLOCK) {
+        size_t n = end - i < SHARD_BLOCK ? end - i : SHARD_BLOCK;
+        version_pass_block(self, pass, i, n, blend_read(gradient, i, n));
+    }
+}
+
 bool version_step(replica_t *self, const blend_t *gradient, bool step, bool accumulate)
 {
     pass_t pass;
@@ -160,10 +190,13 @@ bool version_step(replica_t *self, const blend_t *gradient, bool step, bool accu
         self->base->short_of_memory = true;
         return false;
     }
-    for (size_t i = 0; i < self->base->spec.elements; i += SHARD_BLOCK) {
-        size_t n = self->base->spec.elements - i < SHARD_BLOCK ? self->base->spec.elements - i : SHARD_BLOCK;
-        version_pass_block(self, &pass, i, n, blend_read(gradient, i, n));
-    }
+    const ranges_t *touched = gradient->touched;
+    if (touched)
+        s_fill_pass(self, &pass);
+    else
+        s_pass_range(self, &pass, gradient, 0, self->base->spec.elements);
+    for (size_t i = 0; touched && i < touched->count; i++)
+        s_pass_range(self, &pass, gradient, touched->items[i].first, touched->items[i].end);
     version_pass_commit(self, &pass);
     return true;
 }

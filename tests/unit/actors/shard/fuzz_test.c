@@ -17,6 +17,17 @@ static uint64_t s_number(rng_t *rng)
     return pick < 12 ? edges[pick] : rng_below(rng, 32);
 }
 
+/* Pairs that may be the index of a patch, in front. */
+static void s_index(rng_t *rng, char *data, size_t size)
+{
+    uint32_t pair[2] = {0, 1};
+    for (size_t i = 0; i + sizeof pair <= size && rng_below(rng, 4); i += sizeof pair) {
+        pair[0] += pair[1] + (uint32_t)rng_below(rng, 3);
+        pair[1] = rng_below(rng, 16) ? (uint32_t)rng_below(rng, 5) : (uint32_t)s_number(rng);
+        memcpy(data + i, pair, sizeof pair);
+    }
+}
+
 static void s_data(rng_t *rng, message_t *m, uint64_t *ret_checksum)
 {
     static const float values[] = {0, 1, -1, 1e38f, NAN, INFINITY};
@@ -24,6 +35,8 @@ static void s_data(rng_t *rng, message_t *m, uint64_t *ret_checksum)
     buf_t *buf = buf_new_zero(size + 4);
     for (size_t i = 0; i + 4 <= size; i += 4)
         memcpy((char *)buf_data(buf) + i, &values[rng_below(rng, rng_below(rng, 4) ? 3 : 6)], 4);
+    if (rng_below(rng, 2))
+        s_index(rng, buf_data(buf), size);
     if (rng_below(rng, 8))
         m->data = slice_of(buf, rng_below(rng, 8) ? 0 : 1, size);
     buf_destroy(&buf);
@@ -46,7 +59,16 @@ static message_t *s_push(const world_t *w, rng_t *rng)
     m->push.total = rng_below(rng, 8) ? world_size(w, 0) : s_number(rng);
     m->push.pull = s_number(rng);
     m->push.pull_batch = s_number(rng);
+    if (rng_below(rng, 2)) {
+        m->push.patch = rng_below(rng, 8) ? 1 + rng_below(rng, 4) : s_number(rng);
+        m->push.words = rng_below(rng, 4) ? rng_below(rng, 16) : s_number(rng);
+    }
     s_data(rng, m, &m->push.checksum);
+    if (m->push.patch && m->data.buf && rng_below(rng, 4)) { /* the first of one alone may be whole */
+        m->push.words = m->data.size_bytes / 4;
+        m->push.chunk = m->push.offset = 0;
+        m->push.chunk_count = 1;
+    }
     return m;
 }
 
@@ -92,6 +114,9 @@ static message_t *s_other(rng_t *rng)
     if (m->kind == KIND_pull) {
         m->pull.batch = s_number(rng);
         m->pull.newest = rng_below(rng, 2) && m->from[0];
+        m->pull.some = rng_below(rng, 2);
+        m->pull.after = s_number(rng);
+        s_data(rng, m, &m->pull.checksum);
     } else if (m->kind == KIND_stream) {
         message_set_name(m->stream.region, rng_below(rng, 2) ? "region1" : "region0");
         m->stream.history = rng_below(rng, 4) ? 1000 : s_number(rng);
@@ -124,6 +149,7 @@ static uint64_t s_world_of_noise(strategy_name_t strategy, inside_t inside, uint
     world_t *w = world_new(t, ELEMENTS);
     w->no_sync = true;
     w->checksums = seed % 2;
+    w->patches = seed / 2 % 2;
     world_start(w, 160);
     rng_t rng;
     rng_init(&rng, seed);

@@ -29,7 +29,7 @@ typedef struct {
     synchronizer_core_t *sync[WORLD_REGIONS][WORLD_SHARDS];
     snapshot_t *out[WORLD_REGIONS][WORLD_SHARDS];  /* taken, not committed */
     snapshot_t *last[WORLD_REGIONS][WORLD_SHARDS]; /* committed */
-    bool auto_commit, checksums, no_sync;
+    bool auto_commit, checksums, no_sync, patches;
     unsigned breaks;         /* of actors/kit/breaks.h */
     bool cut[WORLD_REGIONS]; /* nothing passes between this region and others */
     /* the test itself plays its part: what it is sent is mail, it sends nothing */
@@ -89,6 +89,7 @@ static inline shard_spec_t world_spec(const world_t *w, size_t r, size_t k)
                           .layout = WORLD_LAYOUT,
                           .chunk_bytes = 16,
                           .history = 1000 + r * 10 + k,
+                          .patches = w->patches,
                           .checksums = w->checksums,
                           .breaks = w->breaks};
 }

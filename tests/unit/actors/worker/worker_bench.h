@@ -1,5 +1,5 @@
 /* worker_bench - a worker driven by hand in virtual time: one region, two shards of 5 and 3 elements, chunks
- * of 2.
+ * of 2. Who includes it may give other shards, and say what batches touch.
  *
  * Why      its tests are in several files, by topic.
  */
@@ -17,7 +17,15 @@
 #define SCHEDULER "scheduler/eu"
 #define INCARNATION ((1ull << 32) | 4)
 
-static const size_t s_first[] = {0, 5, 8};
+#ifndef BENCH_FIRST
+#define BENCH_FIRST                                                                                          \
+    {                                                                                                        \
+        0, 5, 8                                                                                              \
+    }
+#define BENCH_TOUCHES NULL
+#endif
+
+static const size_t s_first[] = BENCH_FIRST;
 
 typedef struct {
     topology_t topology;
@@ -46,7 +54,8 @@ static inline bench_t *s_bench_as(uint64_t incarnation, bool checksums, inside_t
                           .shard_count = 2,
                           .shard_first = s_first,
                           .chunk_bytes = 8,
-                          .checksums = checksums};
+                          .checksums = checksums,
+                          .touches = BENCH_TOUCHES};
     bench->by = (driver_t){.role = &worker_role, .core = worker_core_new(&spec)};
     worker_role.tick(bench->by.core, 0);
     return bench;
