@@ -1,10 +1,10 @@
 /* auc - how well scores tell the samples of two classes apart: the area under the ROC curve.
  *
  *   AUC = P(score of a positive sample > score of a negative one), ties count half
- *       = sum over positives p of (negatives below p + half of the negatives equal to p) / (positives negatives)
+ *       = sum over positives p of (negatives below p + half of those equal to p) / (positives negatives)
  *
- * Why      where few samples are positive, the share of right answers says little; the area asks for the order
- *          alone.
+ * Why      where few samples are positive, the share of right answers says little; the area asks for the
+ *          order alone.
  * How      scores are kept as they come and sorted once: exact, not binned.
  * Source   Hanley and McNeil, "The meaning and use of the area under a ROC curve", Radiology 143, 1982: the
  *          statistic of Mann and Whitney.

@@ -149,8 +149,8 @@ static size_t s_place(deepfm_t *self, char *block)
 
 err_code_t deepfm_new(const deepfm_spec_t *spec, size_t batch_max, deepfm_t **ret_self, err_t *err)
 {
-    CHECK(spec->rows > 0 && spec->rows <= DEEPFM_ROWS_MAX && spec->categorical > 0 && spec->embedding > 0 &&
-          spec->hidden_count <= DEEPFM_HIDDEN_MAX);
+    CHECK(spec->rows > 0 && spec->rows <= DEEPFM_ROWS_MAX);
+    CHECK(spec->categorical > 0 && spec->embedding > 0 && spec->hidden_count <= DEEPFM_HIDDEN_MAX);
     deepfm_t *self = calloc(1, sizeof *self);
     if (!self)
         return err_set(err, ERR_MEMORY, "no memory for a model");
@@ -181,7 +181,7 @@ void deepfm_destroy(deepfm_t **self_p)
 
 /* ---- forwards ---- */
 
-/* Rows of the samples; data and model were compared before, so a row that is not there is a mistake of ours. */
+/* Rows of the samples; data and model were compared before, so one that is not there is a mistake of ours. */
 static void s_read_rows(deepfm_t *self, const float *x, size_t count)
 {
     size_t C = self->spec.categorical, width = C + self->spec.numeric;
@@ -203,8 +203,31 @@ size_t deepfm_rows(deepfm_t *self, const float *x, size_t count, uint32_t *ret_r
     return radix_sort_unique(ret_rows, rows, self->scratch);
 }
 
-/* Embeddings of one sample side by side, their sum, and the first two orders of z. Sums are element by element, so
- * that the loops need no order among the elements of a register.   scratch: squares (k) */
+/* Adds `width` elements of each row of a tensor that begins at `first`; neighbours are one run. */
+static err_code_t s_add_rows(const uint32_t *rows, size_t count, size_t first, size_t width,
+                             ranges_t *elements)
+{
+    err_code_t code = ERR_OK;
+    for (size_t i = 0, next; i < count && !code; i = next) {
+        next = i + 1;
+        while (next < count && rows[next] == rows[next - 1] + 1)
+            next++;
+        code = ranges_add(elements, first + rows[i] * width, first + (rows[next - 1] + 1) * width);
+    }
+    return code;
+}
+
+err_code_t deepfm_touches(deepfm_t *self, const float *x, size_t count, ranges_t *elements)
+{
+    size_t rows = deepfm_rows(self, x, count, self->sorted), k = self->spec.embedding;
+    err_code_t code = s_add_rows(self->sorted, rows, 0, 1, elements);
+    if (!code)
+        code = s_add_rows(self->sorted, rows, self->embedding, k, elements);
+    return code ? code : ranges_add(elements, self->embedding + self->spec.rows * k, self->parameters);
+}
+
+/* Embeddings of one sample side by side, their sum, and the first two orders of z. Sums are element by
+ * element, so that the loops need no order among those of a register.   scratch: squares (k) */
 CLONES
 static float s_gather(size_t C, size_t k, const uint32_t *restrict rows, const float *restrict first,
                       const float *restrict embedding, float *restrict ret_v, float *restrict ret_sum,
@@ -275,7 +298,7 @@ static const float *s_backward_deep(deepfm_t *self, const float *w, size_t count
     return dy;
 }
 
-/* Adds one sample's gradient to the rows that it has.  in   dz, dv (C, k) of the deep part, v (C, k), sum (k) */
+/* Adds one sample's gradient to its rows.   in   dz, dv (C, k) of the deep part, v (C, k), sum (k) */
 CLONES
 static void s_scatter(size_t C, size_t k, const uint32_t *restrict rows, float dz, const float *restrict dv,
                       const float *restrict v, const float *restrict sum, float *restrict first,
@@ -289,24 +312,8 @@ static void s_scatter(size_t C, size_t k, const uint32_t *restrict rows, float d
     }
 }
 
-/* Begins the gradient of the sparse tensors with 0, where it is going to be written or everywhere. */
-static void s_clear(deepfm_t *self, size_t count, bool rows_only, float *ret_g)
-{
-    size_t k = self->spec.embedding, touched = count * self->spec.categorical;
-    if (!rows_only) {
-        memset(ret_g, 0, self->spec.rows * (1 + k) * sizeof *ret_g);
-        return;
-    }
-    memcpy(self->sorted, self->rows, touched * sizeof *self->sorted);
-    touched = radix_sort_unique(self->sorted, touched, self->scratch);
-    for (size_t i = 0; i < touched; i++) {
-        ret_g[self->sorted[i]] = 0;
-        memset(ret_g + self->embedding + self->sorted[i] * k, 0, k * sizeof *ret_g);
-    }
-}
-
 void deepfm_gradient(deepfm_t *self, const float *w, const float *x, const uint32_t *labels, size_t count,
-                     bool rows_only, float *ret_g, double *ret_loss)
+                     float *ret_g, double *ret_loss)
 {
     CHECK(count > 0 && count <= self->batch_max);
     size_t C = self->spec.categorical, k = self->spec.embedding;
@@ -318,7 +325,7 @@ void deepfm_gradient(deepfm_t *self, const float *w, const float *x, const uint3
     }
     memcpy(self->dy[0], self->z, count * sizeof *self->z);
     const float *dinput = s_backward_deep(self, w, count, ret_g);
-    s_clear(self, count, rows_only, ret_g);
+    memset(ret_g, 0, self->spec.rows * (1 + k) * sizeof *ret_g);
     for (size_t b = 0; b < count; b++)
         s_scatter(C, k, self->rows + b * C, self->z[b], dinput + b * self->inputs,
                   self->input + b * self->inputs, self->sums + b * k, ret_g, ret_g + self->embedding);

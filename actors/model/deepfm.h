@@ -19,6 +19,7 @@
 #define ACTORS_MODEL_DEEPFM_H
 
 #include "codec/base/err.h"
+#include "codec/base/ranges.h"
 #include "codec/tensor/layout.h"
 
 #include <stdbool.h>
@@ -51,14 +52,17 @@ void deepfm_init(const deepfm_spec_t *spec, uint64_t seed, float *ret_w);
 MUST_USE err_code_t deepfm_new(const deepfm_spec_t *spec, size_t batch_max, deepfm_t **ret_self, err_t *err);
 void deepfm_destroy(deepfm_t **self_p);
 
-/* The rows of first.weight and embedding.weight that samples touch, upwards, each once; returns how many.
+/* The rows of first.weight and embedding.weight that samples touch, upwards, each once; returns how many. No
+ * other row is read of w, and its gradient is 0.
  *   in   x (count, categorical + numeric)       out  rows, room for count * categorical */
 size_t deepfm_rows(deepfm_t *self, const float *x, size_t count, uint32_t *ret_rows);
 
-/* Mean loss and its gradient, as model_gradient. With `rows_only` the sparse tensors' rows that the batch does
- * not touch are neither read of w nor written of ret_g; else they become 0. */
+/* Adds the elements of the flat array that samples touch, as model_touches. */
+MUST_USE err_code_t deepfm_touches(deepfm_t *self, const float *x, size_t count, ranges_t *elements);
+
+/* Mean loss and its gradient, as model_gradient. */
 void deepfm_gradient(deepfm_t *self, const float *w, const float *x, const uint32_t *labels, size_t count,
-                     bool rows_only, float *ret_g, double *ret_loss);
+                     float *ret_g, double *ret_loss);
 
 /* As model_evaluate. ret_scores (count) gets z, unless it is NULL. */
 void deepfm_evaluate(deepfm_t *self, const float *w, const float *x, const uint32_t *labels, size_t count,

@@ -1,4 +1,4 @@
-/* Tables from nowhere, CSV and libsvm: samples whose rows and numbers are in their bounds, or one line of error.
+/* Tables from nowhere, CSV and libsvm: rows and numbers within their bounds, or one line of error.
  *
  * An input is: one byte that says which form (lowest bit) and which columns (2, 4: `rest`); the text. */
 #include "actors/model/data/table_text.h"

@@ -48,10 +48,15 @@ static void s_skip_empty(rows_t *self, char comment)
 
 /* ---- CSV ---- */
 
+static bool s_ends_line(const rows_t *self, const char *at)
+{
+    at += at < self->end && *at == '\r';
+    return at == self->end || *at == '\n';
+}
+
 static bool s_ends_cell(const rows_t *self, const char *at)
 {
-    return at == self->end || *at == self->separator || *at == '\n' ||
-           (*at == '\r' && (at + 1 == self->end || at[1] == '\n'));
+    return s_ends_line(self, at) || *at == self->separator;
 }
 
 static void s_plain_cell(rows_t *self, cell_t *cell)

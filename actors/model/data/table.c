@@ -162,7 +162,7 @@ static err_code_t s_cache_path(const sources_t *self, char ret_path[PATH_MAX], e
     return cached_path(self->spec->cache_dir, "table", source, (size_t)(at - source), ret_path, err);
 }
 
-/* What is damaged is made again, once. */
+/* A damaged file is made again, once. */
 static err_code_t s_map(table_t *self, sources_t *sources, dataset_facts_t *ret_facts, err_t *err)
 {
     char path[PATH_MAX];

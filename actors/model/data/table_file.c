@@ -101,14 +101,16 @@ void table_writer_close(table_writer_t *self)
 
 /* ---- reading ---- */
 
-/* Whether the file is as long as its header says; what cannot be so long overflows nothing. */
+/* Returns whether the file is as long as its header says; what cannot be so long overflows nothing. */
 static bool s_is_whole(const table_head_t *head, size_t size)
 {
-    uint64_t samples, values, bytes;
-    return size >= sizeof *head && memcmp(head->magic, MAGIC, sizeof head->magic) == 0 &&
-           head->own == s_own(head) && !__builtin_add_overflow(head->counts[0], head->counts[1], &samples) &&
-           !__builtin_mul_overflow(samples, head->width + 1, &values) &&
-           !__builtin_mul_overflow(values, sizeof(float), &bytes) && bytes == size - sizeof *head;
+    uint64_t samples, bytes;
+    if (size < sizeof *head || memcmp(head->magic, MAGIC, sizeof head->magic) != 0 ||
+        head->own != s_own(head))
+        return false;
+    bool fits = !__builtin_add_overflow(head->counts[0], head->counts[1], &samples);
+    fits &= !__builtin_mul_overflow(samples, sizeof(float) * (head->width + 1), &bytes);
+    return fits && bytes == size - sizeof *head;
 }
 
 static bool s_is_right(const table_map_t *self)

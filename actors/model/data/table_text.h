@@ -1,4 +1,5 @@
-/* table_text - what the cells of a table mean: categories become rows of an embedding, numbers are standardized.
+/* table_text - what the cells of a table mean: categories become rows of an embedding, numbers are
+ * standardized.
  *
  *   x (categorical + numeric) of a sample: for each categorical column the row of its cell, then for each
  *   numeric one (value - mean) / deviation
@@ -10,7 +11,8 @@
  *            training file's cells; a missing cell (empty, NA, N/A, NaN, null, ?) becomes 0, the mean
  *   labels   whole numbers from 0; -1 is 0
  *
- * Why      the same file gives the same numbers in every process, and to whoever reads it in another language.
+ * Why      the same file gives the same numbers in every process, and to whoever reads it in another
+ *          language.
  * Threads  one per table_text_t.
  */
 #ifndef ACTORS_MODEL_DATA_TABLE_TEXT_H

@@ -86,7 +86,7 @@ Test(deepfm, gradient_is_the_slope_of_the_loss)
     case_t self = s_new();
     float *g = test_random(&(rng_t){{1, 2, 3, 4}}, self.layout->count, 1);
     double loss;
-    deepfm_gradient(self.model, self.w, self.x, self.labels, BATCH, false, g, &loss);
+    deepfm_gradient(self.model, self.w, self.x, self.labels, BATCH, g, &loss);
     test_near("loss", 0, loss, s_loss(&self), 1e-6);
     for (size_t i = 0; i < self.layout->count; i++)
         test_near("g", i, g[i], test_slope(self.wide, i, s_loss, &self), 1e-5);
@@ -103,7 +103,7 @@ Test(deepfm, computes_what_pytorch_does)
     FILE *file = fopen(SOURCE_DIR "/tests/golden/deepfm.golden", "r");
     cr_assert(file);
     deepfm_evaluate(self.model, self.w, self.x, self.labels, BATCH, &evaluated, &correct, scores);
-    deepfm_gradient(self.model, self.w, self.x, self.labels, BATCH, false, g, &loss);
+    deepfm_gradient(self.model, self.w, self.x, self.labels, BATCH, g, &loss);
     cr_assert_eq(fscanf(file, "%lf", &recorded), 1);
     test_near("loss", 0, loss, recorded, 1e-6);
     test_near("evaluated", 0, evaluated / BATCH, recorded, 1e-6);
@@ -158,31 +158,29 @@ Test(deepfm, rows_are_those_of_the_samples_each_once)
     s_free(&self);
 }
 
-/* What only the batch's rows are known of is enough, and nothing else of the gradient is written. */
-Test(deepfm, rows_alone_are_read_and_written_where_that_is_asked)
+/* Knowing the batch's rows is enough, and the gradient of all others is 0. */
+Test(deepfm, what_a_batch_does_not_touch_is_not_read)
 {
     enum { COUNT = 2 };
     case_t self = s_new();
     size_t n = self.layout->count;
     float *whole = test_alloc(n, sizeof *whole), *part = test_alloc(n, sizeof *part);
-    uint32_t rows[COUNT * 3];
     double loss, again;
-    deepfm_gradient(self.model, self.w, self.x, self.labels, COUNT, false, whole, &loss);
-    size_t count = deepfm_rows(self.model, self.x, COUNT, rows);
-    bool touched[11] = {false};
-    for (size_t i = 0; i < count; i++)
-        touched[rows[i]] = true;
-    for (size_t i = 0; i < 11 * 5; i++) {
-        part[i] = 42;
-        self.w[i] = touched[i < 11 ? i : (i - 11) / 4] ? self.w[i] : NAN;
-    }
-    deepfm_gradient(self.model, self.w, self.x, self.labels, COUNT, true, part, &again);
+    ranges_t touched = {0};
+    deepfm_gradient(self.model, self.w, self.x, self.labels, COUNT, whole, &loss);
+    cr_assert_eq(deepfm_touches(self.model, self.x, COUNT, &touched), ERR_OK);
+    for (size_t i = 0; i < n; i++)
+        self.w[i] = ranges_has(&touched, i) ? self.w[i] : NAN;
+    deepfm_gradient(self.model, self.w, self.x, self.labels, COUNT, part, &again);
     cr_assert_eq(loss, again);
+    size_t zeros = 0;
     for (size_t i = 0; i < n; i++) {
-        bool written = i >= 55 || touched[i < 11 ? i : (i - 11) / 4];
-        cr_assert_eq(part[i], written ? whole[i] : 42, "%zu: %g and %g", i, part[i], whole[i]);
-        cr_assert(written || whole[i] == 0, "%zu", i);
+        cr_assert_eq(part[i], whole[i], "%zu: %g and %g", i, part[i], whole[i]);
+        zeros += !ranges_has(&touched, i);
+        cr_assert(ranges_has(&touched, i) || whole[i] == 0, "%zu", i);
     }
+    cr_assert_eq(zeros, (11 - 6) * 5);
+    ranges_fini(&touched);
     free(whole), free(part);
     s_free(&self);
 }
@@ -208,7 +206,7 @@ Test(deepfm, large_scores_are_no_overflow)
     uint64_t correct = 0;
     for (size_t sign = 0; sign < 2; sign++) {
         self.w[self.layout->count - 1] = sign ? 1e4f : -1e4f;
-        deepfm_gradient(self.model, self.w, self.x, self.labels, BATCH, false, g, &loss);
+        deepfm_gradient(self.model, self.w, self.x, self.labels, BATCH, g, &loss);
         deepfm_evaluate(self.model, self.w, self.x, self.labels, BATCH, &evaluated, &correct, scores);
         cr_assert(isfinite(loss) && isfinite(evaluated));
         for (size_t i = 0; i < self.layout->count; i++)

@@ -1,6 +1,8 @@
 /* Workers' results, and the curve. */
 #include "tests/unit/actors/scheduler/region/rooms.h"
 
+#include <math.h>
+
 static message_t *s_want(const rooms_t *rooms, size_t worker, uint64_t samples, double loss_sum,
                          int64_t compute_us)
 {
