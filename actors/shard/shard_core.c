@@ -105,6 +105,8 @@ static bool s_apply(shard_core_t *self, size_t origin, const incoming_t *delta)
     if (stream_values(delta, &part)) {
         blend_t blend = {
             .parts = &part, .count = 1, .divisor = 1, .scratch = replica->scratch, .sums = replica->sums};
+        if (delta->patch && self->base->spec.patches)
+            blend.touched = &delta->patch->runs;
         late_t late = {.origin = origin,
                        .steps = delta->head.steps,
                        .tells = delta->tells,

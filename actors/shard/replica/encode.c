@@ -14,10 +14,16 @@
  * Under ssgd a gradient is weighted by its samples, and a last one without samples weighs nothing: there the
  * residual of the last round ends with the run, unless gradients are counts and simply added.
  *
+ * Where rows travel alone, a cut is a patch when that is shorter, encoded or as it is: what is exactly 0 in
+ * it, with what earlier cuts left out, is no part of it. Gradients and differences are 0 where nobody touched
+ * a row; of a model nothing is, and it goes whole.
+ *
  * Under a waiting strategy a region adds its own contribution as the others see it, so that
  * replicas stay equal. */
 
 #include "actors/shard/replica/exchange.h"
+
+#include "codec/compress/patched.h"
 
 void encode_derive(replica_t *self)
 {
@@ -90,19 +96,44 @@ static void s_keep_residual(replica_t *self, room_t *room)
 }
 
 static err_code_t s_decode(const replica_t *self, uint64_t encoding, const slice_t *slices, size_t count,
-                           buf_t *view)
+                           buf_t *view, patch_t **ret_patch)
 {
-    const encoding_t *row = encoding_find(encoding);
+    const encoding_t *row = encoding_find(encoding & ~(uint64_t)PATCHED);
     CHECK(row);
+    if (encoding & PATCHED)
+        return patched_decode(row, slices, count, buf_data(view), self->base->spec.elements, ret_patch);
     return encoding_decode(row, slices, count, buf_data(view), self->base->spec.elements, NULL);
 }
 
 err_code_t encode_view(const replica_t *self, uint64_t encoding, buf_t *data, buf_t *ret_view)
 {
     slice_t whole = slice_of(data, 0, buf_size(data));
-    err_code_t code = s_decode(self, encoding, &whole, 1, ret_view);
+    err_code_t code = s_decode(self, encoding, &whole, 1, ret_view, NULL);
     slice_fini(&whole);
     return code;
+}
+
+/* NULL: that would not be shorter, or is not to be. Errors: ERR_NUMBER; without memory it is as if it were
+ * not shorter. */
+static err_code_t s_patch(const replica_t *self, const encoding_t *encoding, const encoding_input_t *input,
+                          buf_t **ret_bytes)
+{
+    if (!self->base->spec.patches)
+        return ERR_OK;
+    err_code_t code = patched_encode(encoding, &self->encoding_setting, input, ret_bytes);
+    return code == ERR_MEMORY ? ERR_OK : code;
+}
+
+static err_code_t s_see(replica_t *self, room_t *room, uint64_t encoding, buf_t *data, encoded_t *ret)
+{
+    ret->encoding = encoding;
+    ret->data = data;
+    if (!room->view)
+        return ERR_OK;
+    CHECK(!encode_view(self, encoding, data, room->view)); /* what was just encoded */
+    ret->view = room->view;
+    room->view = NULL;
+    return ERR_OK;
 }
 
 static err_code_t s_encode(replica_t *self, const buf_t *values, room_t *room, encoded_t *ret)
@@ -113,22 +144,40 @@ static err_code_t s_encode(replica_t *self, const buf_t *values, room_t *room, e
                               .residual = self->residual ? buf_peek(self->residual) : NULL,
                               .ret_residual = buf_data(room->residual)};
     input.scale = self->exchange->scale(self, &input.threshold);
-    err_code_t code =
-        encoding_encode(self->encoding, &self->encoding_setting, &input, buf_data(room->bytes), &size, NULL);
+    buf_t *patch = NULL;
+    err_code_t code = s_patch(self, self->encoding, &input, &patch);
+    if (patch) {
+        s_keep_residual(self, room);
+        return s_see(self, room, PATCHED | self->encoding->number, patch, ret);
+    }
+    if (!code)
+        code = encoding_encode(self->encoding, &self->encoding_setting, &input, buf_data(room->bytes), &size,
+                               NULL);
     if (code)
         return code;
     s_keep_residual(self, room);
     if (size == 0)
         return ERR_OK; /* nothing is significant */
-    ret->encoding = self->encoding->number;
-    ret->data = s_fit(&room->bytes, size);
-    CHECK(ret->data);
-    if (!room->view)
-        return ERR_OK;
-    CHECK(!encode_view(self, ret->encoding, ret->data, room->view)); /* what was just encoded */
-    ret->view = room->view;
-    room->view = NULL;
-    return ERR_OK;
+    buf_t *data = s_fit(&room->bytes, size);
+    CHECK(data);
+    return s_see(self, room, self->encoding->number, data, ret);
+}
+
+/* As they are; what is 0 is left out where that is shorter. */
+static void s_send_plain(replica_t *self, buf_t **values_p, encoded_t *ret)
+{
+    encoding_input_t input = {.count = self->base->spec.elements};
+    if (!s_finite(self, values_p)) {
+        ret->refused = true;
+        return;
+    }
+    input.values = buf_peek(*values_p);
+    ret->view = *values_p;
+    *values_p = NULL;
+    if (!s_patch(self, encoding_find(0), &input, &ret->data) && ret->data)
+        ret->encoding = PATCHED;
+    else
+        ret->data = buf_ref(ret->view);
 }
 
 /* Without memory values are sent as they are too, which every receiver takes. */
@@ -139,11 +188,7 @@ encoded_t encode_cut(replica_t *self, buf_t **values_p, bool whole, bool view)
     if (!*values_p)
         return encoded;
     if (whole || self->encoding->number == 0 || !s_find_room(self, view, &room)) {
-        if (s_finite(self, values_p))
-            encoded.data = *values_p;
-        encoded.refused = !encoded.data;
-        encoded.view = buf_ref(encoded.data);
-        *values_p = NULL;
+        s_send_plain(self, values_p, &encoded);
         return encoded;
     }
     err_code_t code = s_encode(self, *values_p, &room, &encoded);
@@ -160,24 +205,28 @@ encoded_t encode_cut(replica_t *self, buf_t **values_p, bool whole, bool view)
 
 bool encode_accepts(const replica_t *self, uint64_t encoding)
 {
-    return encoding == 0 || encoding == self->encoding->number;
+    uint64_t values = encoding & ~(uint64_t)PATCHED;
+    return values == 0 || values == self->encoding->number;
 }
 
 bool encode_fits(const replica_t *self, uint64_t encoding, uint64_t size)
 {
-    const encoding_t *row = encoding_find(encoding);
+    const encoding_t *row = encoding_find(encoding & ~(uint64_t)PATCHED);
+    if (row && (encoding & PATCHED))
+        return patched_fits(row, &self->encoding_setting, self->base->spec.elements, size);
     return row && encoding_fits(row, &self->encoding_setting, self->base->spec.elements, size);
 }
 
 bool encode_decode(replica_t *self, uint64_t encoding, const assembly_t *assembly, buf_t **ret_view,
-                   err_code_t *ret_code)
+                   patch_t **ret_patch, err_code_t *ret_code)
 {
     *ret_view = version_fresh(self);
     if (!*ret_view) {
         self->base->short_of_memory = true;
         return false;
     }
-    *ret_code = s_decode(self, encoding, assembly->chunks, (size_t)assembly->chunk_count, *ret_view);
+    *ret_code =
+        s_decode(self, encoding, assembly->chunks, (size_t)assembly->chunk_count, *ret_view, ret_patch);
     if (*ret_code)
         version_release(self, ret_view);
     return true;

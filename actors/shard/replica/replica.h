@@ -205,9 +205,9 @@ encoded_t encode_cut(replica_t *self, buf_t **values_p, bool whole, bool view);
 MUST_USE err_code_t encode_view(const replica_t *self, uint64_t encoding, buf_t *data, buf_t *ret_view);
 bool encode_accepts(const replica_t *self, uint64_t encoding);
 bool encode_fits(const replica_t *self, uint64_t encoding, uint64_t size);
-/* Values of a delta that is here whole, to a tensor; *ret_code: they are not what the encoding can have.
- * False without memory. */
+/* Values of a delta that is here whole, to a tensor; *ret_patch: where they may not be 0, NULL: everywhere;
+ * *ret_code: they are not what the encoding can have. False without memory. */
 bool encode_decode(replica_t *self, uint64_t encoding, const assembly_t *assembly, buf_t **ret_view,
-                   err_code_t *ret_code);
+                   patch_t **ret_patch, err_code_t *ret_code);
 
 #endif
