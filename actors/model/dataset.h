@@ -25,6 +25,7 @@ typedef enum { DATASET_SPLIT_SHARE, DATASET_SPLIT_LABEL } dataset_split_t;
 #define DATASET_COLUMNS_MAX 4096
 typedef struct {
     const char *label, *categorical, *numeric; /* each shorter than DATASET_COLUMNS_MAX */
+    uint64_t hash; /* rows of each categorical column; 0: as many as it has categories */
 } dataset_columns_t;
 
 typedef struct {

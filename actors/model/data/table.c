@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define REMEDY "fetch the file again"
+#define HASH_TEXT_MAX 24
 
 typedef struct {
     table_map_t map;  /* after LOOK_NOT */
@@ -75,10 +76,8 @@ static err_code_t s_learn(sources_t *self, err_t *err)
     }
     if (code)
         return code;
-    const dataset_columns_t *columns = &self->spec->columns;
     self->learned = true;
-    return table_text_learn(&self->text, &self->parts[0].file, columns->label, columns->categorical,
-                            columns->numeric, err);
+    return table_text_learn(&self->text, &self->parts[0].file, &self->spec->columns, err);
 }
 
 static err_code_t s_read_all(sources_t *self, table_writer_t *writer, err_t *err)
@@ -150,7 +149,7 @@ static err_code_t s_cache_path(const sources_t *self, char ret_path[PATH_MAX], e
 {
     const dataset_columns_t *columns = &self->spec->columns;
     const char *said[] = {columns->label, columns->categorical, columns->numeric};
-    char source[DATA_PARTS * CACHED_STAMP_MAX + 3 * DATASET_COLUMNS_MAX], *at = source;
+    char source[DATA_PARTS * CACHED_STAMP_MAX + 3 * DATASET_COLUMNS_MAX + HASH_TEXT_MAX], *at = source;
     for (size_t i = 0; i < self->count; i++) {
         err_code_t code = cached_stamp(self->parts[i].path, at, err);
         if (code)
@@ -159,6 +158,7 @@ static err_code_t s_cache_path(const sources_t *self, char ret_path[PATH_MAX], e
     }
     for (size_t i = 0; i < 3; i++)
         at += snprintf(at, DATASET_COLUMNS_MAX, "%s", said[i] ? said[i] : "") + 1;
+    at += snprintf(at, HASH_TEXT_MAX, "%llu", (unsigned long long)columns->hash) + 1;
     return cached_path(self->spec->cache_dir, "table", source, (size_t)(at - source), ret_path, err);
 }
 

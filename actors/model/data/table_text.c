@@ -2,6 +2,8 @@
 
 #include "actors/model/data/table_text.h"
 
+#include "codec/base/hash.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,7 +85,7 @@ static err_code_t s_learn_row(table_text_t *self, const rows_t *rows, err_t *err
     size_t C = self->columns.categorical;
     uint32_t label;
     err_code_t code = s_label(self, rows, &label, err);
-    for (size_t f = 0; !code && f < C; f++)
+    for (size_t f = 0; !code && !self->hash && f < C; f++)
         code =
             vocabulary_add(self->vocabularies + f, self->cells[1 + f].text, self->cells[1 + f].length, err);
     for (size_t m = 0; !code && m < self->columns.numeric; m++) {
@@ -96,11 +98,16 @@ static err_code_t s_learn_row(table_text_t *self, const rows_t *rows, err_t *err
 
 static err_code_t s_number_rows(table_text_t *self, const char *path, err_t *err)
 {
-    size_t rows = 1;
+    uint64_t rows = 1 + self->hash * self->columns.categorical;
     for (size_t f = 0; f < self->columns.categorical; f++)
         rows += self->vocabularies[f].count;
     if (rows > TABLE_ROWS_MAX)
-        return err_set(err, ERR_LIMIT, "%s: %zu categories; at most %d", path, rows - 1, TABLE_ROWS_MAX - 1);
+        return err_set(err, ERR_LIMIT, "%s: %llu categories; at most %d", path, (unsigned long long)rows - 1,
+                       TABLE_ROWS_MAX - 1);
+    if (self->hash) {
+        self->rows = (uint32_t)rows;
+        return ERR_OK;
+    }
     self->rows = 1;
     for (size_t f = 0; f < self->columns.categorical; f++) {
         err_code_t code = vocabulary_number(self->vocabularies + f, self->rows, err);
@@ -153,12 +160,12 @@ static err_code_t s_learn_rows(table_text_t *self, rows_t *rows, err_t *err)
     return code;
 }
 
-err_code_t table_text_learn(table_text_t *self, const table_file_t *train, const char *label,
-                            const char *categorical, const char *numeric, err_t *err)
+err_code_t table_text_learn(table_text_t *self, const table_file_t *train, const dataset_columns_t *said,
+                            err_t *err)
 {
     rows_t rows = {0};
-    *self = (table_text_t){0};
-    err_code_t code = columns_declare(&self->columns, label, categorical, numeric, err);
+    *self = (table_text_t){.hash = said->hash};
+    err_code_t code = columns_declare(&self->columns, said->label, said->categorical, said->numeric, err);
     if (!code)
         code =
             rows_open(&rows, train->path, train->bytes, train->size, train->form, &self->columns, true, err);
@@ -177,13 +184,20 @@ err_code_t table_text_learn(table_text_t *self, const table_file_t *train, const
 
 /* ---- reading ---- */
 
+static uint32_t s_row(const table_text_t *self, size_t f)
+{
+    const cell_t *cell = self->cells + 1 + f;
+    if (!self->hash)
+        return vocabulary_find(self->vocabularies + f, cell->text, cell->length);
+    return (uint32_t)(1 + f * self->hash + hash_checksum(cell->text, cell->length) % self->hash);
+}
+
 static err_code_t s_read_row(table_text_t *self, const rows_t *rows, uint32_t *ret_label, err_t *err)
 {
     size_t C = self->columns.categorical;
     err_code_t code = s_label(self, rows, ret_label, err);
     for (size_t f = 0; f < C; f++) {
-        uint32_t row =
-            vocabulary_find(self->vocabularies + f, self->cells[1 + f].text, self->cells[1 + f].length);
+        uint32_t row = s_row(self, f);
         self->unknown += row == 0;
         self->x[f] = (float)row;
     }

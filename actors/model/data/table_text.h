@@ -6,7 +6,8 @@
  *
  *   rows     1, 2, ... are the categories of the training file: those of the first categorical column in the
  *            order of their bytes, then those of the second, and so on; an empty cell is a category. A
- *            category that the training file lacks has row 0
+ *            category that the training file lacks has row 0. With `hash` H, a column has H rows instead, and a
+ *            cell of the f-th (from 0) has row 1 + f H + XXH3(cell) mod H, whatever the training file has
  *   numbers  mean and deviation (the root of the mean square distance; 1 where that is 0) are those of the
  *            training file's cells; a missing cell (empty, NA, N/A, NaN, null, ?) becomes 0, the mean
  *   labels   whole numbers from 0; -1 is 0
@@ -21,6 +22,7 @@
 #include "actors/model/data/columns.h"
 #include "actors/model/data/rows.h"
 #include "actors/model/data/vocabulary.h"
+#include "actors/model/dataset.h"
 #include "codec/base/err.h"
 
 #include <stdint.h>
@@ -40,6 +42,7 @@ typedef struct {
     scale_t *scales;            /* (numeric) */
     cell_t *cells;              /* (columns.count) */
     float *x;                   /* (categorical + numeric) */
+    uint64_t hash;              /* rows of each categorical column; 0: as many as it has categories */
     uint32_t rows;
     uint64_t missing, unknown; /* cells without a number, and with row 0, of all rows that were read */
 } table_text_t;
@@ -57,13 +60,13 @@ typedef err_code_t table_take_t(void *hint, uint32_t label, const float *x, err_
 
 /* Learns categories and scales of the training file.
  *
- *   in   label, categorical, numeric   as columns_declare has them
- *   out  self                          to be given to table_text_fini, after a failure too
+ *   in   said   names as columns_declare has them
+ *   out  self   to be given to table_text_fini, after a failure too
  *
  * Errors   ERR_MALFORMED ("PATH:LINE:COLUMN: WHAT"), ERR_CONFIG (columns), ERR_LIMIT (TABLE_ROWS_MAX),
  *          ERR_MEMORY */
-MUST_USE err_code_t table_text_learn(table_text_t *self, const table_file_t *train, const char *label,
-                                     const char *categorical, const char *numeric, err_t *err);
+MUST_USE err_code_t table_text_learn(table_text_t *self, const table_file_t *train,
+                                     const dataset_columns_t *said, err_t *err);
 
 /* Gives each sample of a file, in its order, to `take`. Errors: as above, and those of take. */
 MUST_USE err_code_t table_text_read(table_text_t *self, const table_file_t *file, table_take_t *take,
