@@ -30,6 +30,20 @@ size_t topology_region_of(const topology_t *self, const actor_parts_t *actor)
     return SIZE_MAX;
 }
 
+const char *topology_data_dir(const topology_t *self, size_t region)
+{
+    const char *own = self->regions[region].data.dir;
+    return self->job.data.split == SPLIT_OWN && own[0] ? own : self->job.data.dir;
+}
+
+bool topology_tests(const topology_t *self, size_t region)
+{
+    const data_kind_row_t *kind = data_kind_find(self->job.data.kind);
+    bool here = strcmp(self->job.data.test, TOPOLOGY_TEST_ALL) == 0 ||
+                strcmp(self->job.data.test, self->regions[region].name) == 0;
+    return kind && kind->files && here;
+}
+
 bool topology_waits(const topology_t *self)
 {
     return strategy_find(self->job.sync.strategy)->waits;

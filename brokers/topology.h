@@ -11,6 +11,7 @@
 #ifndef BROKERS_TOPOLOGY_H
 #define BROKERS_TOPOLOGY_H
 
+#include "brokers/data_kinds.h"
 #include "brokers/optimizers.h"
 #include "brokers/strategies.h"
 #include "codec/base/err.h"
@@ -29,7 +30,8 @@
 #define TOPOLOGY_OFFERS_MAX 20
 #define TOPOLOGY_NAME_MAX                                                                                    \
     32 /* region and offer names: letters, digits, '-' and '_', terminating zero included */
-#define TOPOLOGY_TEXT_MAX 256 /* paths, endpoints */
+#define TOPOLOGY_TEXT_MAX 256   /* paths, endpoints */
+#define TOPOLOGY_TEST_ALL "all" /* every region tests: job.data.test */
 
 typedef enum { INSIDE_ASYNC, INSIDE_SYNC, INSIDE_SSP } inside_t; /* consistency inside a region */
 typedef enum { DURABILITY_PROCESS, DURABILITY_DISK, DURABILITY_REPLICA } durability_t;
@@ -58,7 +60,11 @@ typedef struct {
 
 typedef struct {
     char name[TOPOLOGY_NAME_MAX];
-    double data_share;                 /* any positive scale; required */
+    double data_share; /* any positive scale; default 1, of split own its samples */
+    struct {
+        char dir[TOPOLOGY_TEXT_MAX]; /* of split own; empty: job.data.dir */
+        uint64_t samples;            /* of split own */
+    } data;
     uint64_t workers;                  /* 0: auto, one per core of the nodes that are there; default 1 */
     uint64_t shards;                   /* default 1; equal in all regions (checked) */
     char bind[TOPOLOGY_TEXT_MAX];      /* broker.bind; default tcp://127.0.0.1:* */
@@ -87,8 +93,14 @@ typedef struct {
         struct {
             char kind[TOPOLOGY_NAME_MAX]; /* idx or counter */
             char dir[TOPOLOGY_TEXT_MAX];
-            bool split_by_label; /* split: share or label */
+            data_split_t split;
+            double alpha; /* of dirichlet */
             uint64_t samples;
+            char test[TOPOLOGY_NAME_MAX]; /* the region that tests, or TOPOLOGY_TEST_ALL */
+            struct {
+                uint64_t shift; /* pixels, each way */
+                bool flip;
+            } augment;
         } data;
         uint64_t epochs;
         uint64_t batch; /* samples per worker and step; see job.h for the waiting strategies */
@@ -169,6 +181,10 @@ void topology_destroy(topology_t **self_p);
 size_t topology_region_index(const topology_t *self, const char *name);
 /* The region of an actor; SIZE_MAX: of none of these, as the global scheduler is. */
 size_t topology_region_of(const topology_t *self, const actor_parts_t *actor);
+/* Where a region's files are. */
+const char *topology_data_dir(const topology_t *self, size_t region);
+/* Returns whether a region has samples to test with. */
+bool topology_tests(const topology_t *self, size_t region);
 /* Returns whether the strategy has rounds, for which regions wait. */
 bool topology_waits(const topology_t *self);
 /* The link between two regions, or NULL. */

@@ -23,7 +23,8 @@ static const char s_optimizers[] =
 
 _Static_assert(sizeof(strategy_name_t) == sizeof(unsigned) && sizeof(optimizer_name_t) == sizeof(unsigned) &&
                    sizeof(durability_t) == sizeof(unsigned) && sizeof(inside_t) == sizeof(unsigned) &&
-                   sizeof(security_t) == sizeof(unsigned) && sizeof(objective_t) == sizeof(unsigned),
+                   sizeof(security_t) == sizeof(unsigned) && sizeof(data_split_t) == sizeof(unsigned) &&
+                   sizeof(objective_t) == sizeof(unsigned),
                "enums of the table are stored as unsigned int");
 
 #define DATA_KIND(ID, NAME, TEXT, ...) "|" TEXT
@@ -41,12 +42,28 @@ static const field_t s_fields[] = {
      .help = "what is trained; ledger counts samples, to check the system itself"},
     {"job.data", FIELD_MAP, .required = true, .help = "the training data"},
     {"job.data.kind", FIELD_WORD, .offset = JOB(data.kind), .values = s_data_kinds + 1, .otherwise = "idx",
-     .digest = true, .help = "idx: files of the MNIST family; counter: no files, sample i is the number i"},
+     .digest = true,
+     .help = "idx: files of the MNIST family; cifar10, cifar100: their binary files; tensors: "
+             "train.safetensors and "
+             "test.safetensors, with x and y; counter: no files, sample i is the number i"},
     {"job.data.dir", FIELD_PATH, .offset = JOB(data.dir), .otherwise = "",
-     .help = "folder of the four idx files, plain or gzipped, on every node"},
-    {"job.data.split", FIELD_FLAG, .offset = JOB(data.split_by_label), .values = "share|label",
+     .help = "folder of the files, plain or gzipped, on every node"},
+    {"job.data.split", FIELD_ENUM, .offset = JOB(data.split), .values = "share|label|dirichlet|own",
      .otherwise = "share", .digest = true,
-     .help = "who gets what: shuffled and cut by data_share, or sorted by label and then cut"},
+     .help =
+         "who gets what of one copy: shuffled and cut by data_share, sorted by label and then cut, or with "
+         "classes mixed unevenly; own: each region has files of its own (regions[].data)"},
+    {"job.data.alpha", FIELD_NUMBER, .offset = JOB(data.alpha), .min = "0", .above = true, .max = "1000000",
+     .otherwise = "0.5", .digest = true,
+     .help = "split dirichlet: how even classes are within a region; the less, the fewer it sees"},
+    {"job.data.test", FIELD_NAME, .offset = JOB(data.test), .otherwise = TOPOLOGY_TEST_ALL, .digest = true,
+     .help = "the region that has samples to test with, or all"},
+    {"job.data.augment", FIELD_MAP, .help = "training pictures, changed a little each time they are seen"},
+    {"job.data.augment.shift", FIELD_WHOLE, .offset = JOB(data.augment.shift), .min = "0", .max = "64",
+     .otherwise = "0", .digest = true, .unit = "pixels",
+     .help = "moved by up to so many, up or down and aside"},
+    {"job.data.augment.flip", FIELD_BOOL, .offset = JOB(data.augment.flip), .otherwise = "false",
+     .digest = true, .help = "mirrored, every second time"},
     {"job.data.samples", FIELD_WHOLE, .offset = JOB(data.samples), .min = "0", .max = "4294967295",
      .otherwise = "0", .digest = true, .unit = "samples",
      .help = "training samples of all regions together; 0: all there are"},
@@ -207,9 +224,15 @@ static const field_t s_fields[] = {
      .help = "places with data, machines and one broker each"},
     {"regions[].name", FIELD_NAME, .offset = REGION(name), .required = true, .digest = true,
      .help = "name of the region, unique in this file"},
-    {"regions[].data_share", FIELD_NUMBER, .offset = REGION(data_share), .required = true, .min = "0",
-     .above = true, .max = "1000000000000", .digest = true,
+    {"regions[].data_share", FIELD_NUMBER, .offset = REGION(data_share), .min = "0", .above = true,
+     .max = "1000000000000", .otherwise = "1", .digest = true,
      .help = "its part of the training data, on any scale: 2 and 1 are two thirds and one"},
+    {"regions[].data", FIELD_MAP, .help = "job.data.split: own: the data that this region has, and no other"},
+    {"regions[].data.dir", FIELD_PATH, .offset = REGION(data.dir), .otherwise = "",
+     .help = "folder of its files, on its nodes alone; left out: job.data.dir"},
+    {"regions[].data.samples", FIELD_WHOLE, .offset = REGION(data.samples), .min = "0", .max = "4294967295",
+     .otherwise = "0", .digest = true, .unit = "samples",
+     .help = "training samples in its files, as `cloudless data` counts them"},
     {"regions[].workers", FIELD_WHOLE, .offset = REGION(workers), .values = "auto", .min = "1", .max = "4096",
      .otherwise = "1", .unit = "workers",
      .help = "workers that compute gradients; auto: one for each core of the nodes that are there"},

@@ -1,6 +1,5 @@
 #include "deploy/launch/launch.h"
 
-#include "actors/model/model.h"
 #include "brokers/broker.h"
 #include "brokers/topology_all.h"
 #include "codec/base/failpoint.h"
@@ -63,6 +62,8 @@ static void s_make_absolute(char path[TOPOLOGY_TEXT_MAX])
 static void s_make_paths_absolute(topology_t *topology)
 {
     s_make_absolute(topology->job.data.dir);
+    for (size_t r = 0; r < topology->region_count; r++)
+        s_make_absolute(topology->regions[r].data.dir);
     if (strchr(topology->plan.rent, '/') || topology->plan.rent[0] == '~') /* else it is looked for in PATH */
         s_make_absolute(topology->plan.rent);
 }
@@ -441,134 +442,6 @@ err_code_t launch_check_output(const char *path, err_t *err)
                        "%s: cannot be written in %s (%s); create that directory or choose another one", path,
                        slash ? folder : "the current directory", strerror(errno));
     return ERR_OK;
-}
-
-/* ---- data set ---- */
-
-/* `shares` has room for all regions and must live as long as the spec. */
-static dataset_spec_t s_dataset_spec(const topology_t *topology, double *shares)
-{
-    for (size_t r = 0; r < topology->region_count; r++)
-        shares[r] = topology->regions[r].data_share;
-    return (dataset_spec_t){.kind = topology->job.data.kind,
-                            .dir = topology->job.data.dir,
-                            .samples = topology->job.data.samples,
-                            .split =
-                                topology->job.data.split_by_label ? DATASET_SPLIT_LABEL : DATASET_SPLIT_SHARE,
-                            .seed = topology->job.seed,
-                            .region_shares = shares,
-                            .region_count = topology->region_count};
-}
-
-/* A shard without a parameter would wait for nothing, and be waited for. */
-static err_code_t s_check_shards(const topology_t *topology, err_t *err)
-{
-    layout_t *layout = calloc(1, sizeof *layout);
-    CHECK(layout);
-    err_code_t rc = model_layout_of(topology->job.model, layout, err);
-    if (!rc && topology->region_count && topology->regions[0].shards > layout->count)
-        rc = err_set(err, ERR_CONFIG,
-                     "regions[0].shards: %llu are more than the %zu parameters of model %s; write fewer",
-                     (unsigned long long)topology->regions[0].shards, layout->count, topology->job.model);
-    free(layout);
-    return rc;
-}
-
-/* The actors that compute later rely on it: sizes, classes and kinds of data and model are compared here, and
- * nowhere else. */
-static err_code_t s_derive_job(launch_t *self, const dataset_facts_t *facts, err_t *err)
-{
-    const topology_t *topology = self->topology;
-    err_code_t rc = model_accepts(topology->job.model, facts, err);
-    if (rc)
-        return err_prefix(err, rc, "job.data.dir %s", topology->job.data.dir);
-    rc = s_check_shards(topology, err);
-    if (rc)
-        return rc;
-    self->facts = *facts;
-    return job_derive(topology, facts->total, &self->job, err);
-}
-
-/* Puts where the topology says it before what is wrong with it. */
-static err_code_t s_place(const char *place, err_code_t code, err_t *err)
-{
-    return place[0] ? err_prefix(err, code, "%s", place) : code;
-}
-
-/* Mistakes in the data are told beside those elsewhere, as far as each is known. */
-static void s_look_anyway(launch_t *self)
-{
-    double shares[TOPOLOGY_REGIONS_MAX];
-    dataset_facts_t facts;
-    err_t err = {0};
-    const topology_t *topology = self->topology;
-    if (!topology || !self->mistakes->count)
-        return;
-    if (!mistakes_touch_any(self->mistakes, "job.data|job.model|regions")) {
-        dataset_spec_t spec = s_dataset_spec(topology, shares);
-        err_code_t rc = dataset_look(&spec, false, &facts, &err);
-        if (!rc && (rc = model_accepts(topology->job.model, &facts, &err)))
-            rc = err_prefix(&err, rc, "job.data.dir %s", topology->job.data.dir);
-        if (rc && s_place(self->mistakes->data_place, rc, &err))
-            mistakes_add(self->mistakes, "job.data", err.text);
-    }
-    if (!mistakes_touch_any(self->mistakes, "job.model|regions[0].shards") && s_check_shards(topology, &err))
-        mistakes_add(self->mistakes, "regions[0].shards",
-                     s_place(self->mistakes->shards_place, ERR_CONFIG, &err) ? err.text : "");
-}
-
-int launch_wrong(launch_t *self, int status, const char *where, const err_t *err, bool looks)
-{
-    command_fail((exit_status_t)status, where, "%s", err->text);
-    const mistakes_t *mistakes = self->mistakes;
-    if (looks)
-        s_look_anyway(self);
-    for (size_t i = 0; mistakes && i < mistakes->count; i++)
-        if (mistakes->rows[i].text[0] && strcmp(mistakes->rows[i].text, err->text) != 0)
-            command_fail((exit_status_t)status, where, "%s", mistakes->rows[i].text);
-    if (mistakes && mistakes->more)
-        command_fail((exit_status_t)status, where, "%zu more mistakes; correct these first", mistakes->more);
-    return status;
-}
-
-err_code_t launch_look_dataset(launch_t *self, bool thorough, err_t *err)
-{
-    double shares[TOPOLOGY_REGIONS_MAX];
-    dataset_spec_t spec = s_dataset_spec(self->topology, shares);
-    dataset_facts_t facts;
-    err_code_t rc = dataset_look(&spec, thorough, &facts, err);
-    err_t shards = {0};
-    if (rc && self->mistakes && s_check_shards(self->topology, &shards) == ERR_CONFIG)
-        mistakes_add(self->mistakes, "regions[0].shards",
-                     s_place(self->mistakes->shards_place, ERR_CONFIG, &shards) ? shards.text : "");
-    if (!rc)
-        rc = s_derive_job(self, &facts, err);
-    return (rc == ERR_NOT_FOUND || rc == ERR_CONFIG) && self->mistakes
-               ? s_place(self->mistakes->data_place, rc, err)
-               : rc;
-}
-
-err_code_t launch_try_dataset(launch_t *self, err_t *err)
-{
-    err_code_t rc = launch_look_dataset(self, false, err);
-    uint64_t samples = self->topology->job.data.samples;
-    if (rc != ERR_NOT_FOUND || !samples)
-        return rc;
-    return job_derive(self->topology, samples, &self->job, err);
-}
-
-err_code_t launch_open_dataset(launch_t *self, size_t region_index, err_t *err)
-{
-    char cache[STATEDIR_PATH_MAX];
-    err_code_t rc = statedir_folder(self->state_dir, STATEDIR_DATA, cache, err);
-    if (rc)
-        return rc;
-    double shares[TOPOLOGY_REGIONS_MAX];
-    dataset_spec_t spec = s_dataset_spec(self->topology, shares);
-    spec.cache_dir = cache;
-    spec.region_index = region_index;
-    rc = dataset_open(&spec, &self->dataset, err);
-    return rc ? rc : s_derive_job(self, dataset_facts(self->dataset), err);
 }
 
 /* ---- broker ---- */

@@ -60,11 +60,39 @@ static void s_check_round_trip(topology_t *topology, const char *what)
     topology_destroy(&topology);
 }
 
+/* The regions' samples say how much there is: nobody needs a file to know it. */
+Test(topology, of_data_that_regions_own_the_whole_is_known)
+{
+    static const char text[] = "job: {name: t, model: lenet, data: {dir: /all, split: own, test: b}}\n"
+                               "regions:\n"
+                               "  - {name: a, data: {dir: /a, samples: 300}}\n"
+                               "  - {name: b, data: {samples: 100}}\n"
+                               "links: [{between: [a, b]}]\n";
+    topology_t *t = s_parse(text, NULL, 0);
+    cr_assert_eq(t->job.data.samples, 400);
+    cr_assert(t->regions[0].data_share == 300 && t->regions[1].data_share == 100);
+    cr_assert_str_eq(topology_data_dir(t, 0), "/a");
+    cr_assert_str_eq(topology_data_dir(t, 1), "/all");
+    cr_assert(!topology_tests(t, 0) && topology_tests(t, 1));
+    s_check_round_trip(t, "own");
+    topology_t *wrong = NULL;
+    err_t err;
+    cr_assert_eq(
+        topology_parse("t", text, strlen(text), (const char *[]){"job.data.samples=399"}, 1, &wrong, &err),
+        ERR_CONFIG);
+    cr_assert(strstr(err.text, "the 400 samples of all regions"), "%s", err.text);
+    cr_assert_eq(
+        topology_parse("t", text, strlen(text), (const char *[]){"regions[a].data_share=3"}, 1, &wrong, &err),
+        ERR_CONFIG);
+    cr_assert(strstr(err.text, "is the 300 samples that it has"), "%s", err.text);
+}
+
 Test(topology, what_is_left_out_has_its_default)
 {
     topology_t *t = s_parse(s_small, NULL, 0);
     cr_assert_str_eq(t->job.data.kind, "idx");
-    cr_assert(!t->job.data.split_by_label);
+    cr_assert(t->job.data.split == SPLIT_SHARE && !strcmp(t->job.data.test, "all"));
+    cr_assert(topology_tests(t, 0) && topology_tests(t, 1));
     cr_assert_eq(t->job.epochs, 1);
     cr_assert_eq(t->job.batch, 64);
     cr_assert_eq(t->job.seed, 1);

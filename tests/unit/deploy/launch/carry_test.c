@@ -42,7 +42,7 @@ static launch_t s_launch(const char *const *sets, size_t set_count)
     launch_init(&launch);
     s_err = (err_t){0};
     cr_assert_eq(launch_read(&launch, s_file, sets, set_count, NULL, &s_err), ERR_OK, "%s", s_err.text);
-    cr_assert_eq(launch_look_dataset(&launch, false, &s_err), ERR_OK, "%s", s_err.text);
+    cr_assert_eq(launch_look_dataset(&launch, LAUNCH_ALL, false, &s_err), ERR_OK, "%s", s_err.text);
     cr_assert_eq(launch_choose_state(&launch, s_state, &s_err), ERR_OK, "%s", s_err.text);
     launch.sets = sets;
     launch.set_count = set_count;
