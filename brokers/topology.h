@@ -12,6 +12,7 @@
 #define BROKERS_TOPOLOGY_H
 
 #include "brokers/data_kinds.h"
+#include "brokers/model_spec.h"
 #include "brokers/optimizers.h"
 #include "brokers/strategies.h"
 #include "codec/base/err.h"
@@ -89,13 +90,15 @@ typedef struct {
 typedef struct {
     struct {
         char name[TOPOLOGY_NAME_MAX];
-        char model[TOPOLOGY_NAME_MAX];
+        model_spec_t said;  /* of the model, by the topology ... */
+        model_spec_t model; /* ... and what is trained: completed by job.data.seen */
         struct {
             char kind[TOPOLOGY_NAME_MAX]; /* idx or counter */
             char dir[TOPOLOGY_TEXT_MAX];
             data_split_t split;
             double alpha; /* of dirichlet */
             uint64_t samples;
+            model_spec_t seen; /* what the data say of the model, which is found by looking at them */
             char test[TOPOLOGY_NAME_MAX]; /* the region that tests, or TOPOLOGY_TEST_ALL */
             struct {
                 uint64_t shift; /* pixels, each way */
@@ -177,6 +180,9 @@ MUST_USE err_code_t topology_parse(const char *name, const char *text, size_t si
                                    size_t set_count, topology_t **ret_self, err_t *err);
 void topology_destroy(topology_t **self_p);
 
+/* Notes what data were seen to be, where nothing was noted before, and completes job.model by it. */
+void topology_note_seen(topology_t *self, const model_spec_t *seen);
+
 /* SIZE_MAX when there is none. */
 size_t topology_region_index(const topology_t *self, const char *name);
 /* The region of an actor; SIZE_MAX: of none of these, as the global scheduler is. */
@@ -210,9 +216,10 @@ typedef struct {
 MUST_USE err_code_t topology_carry(const topology_t *self, const topology_t *next,
                                    topology_carried_t *ret_carried, size_t *ret_count, err_t *err);
 
-/* XXH3 over everything that must be equal in all processes of a job and for a resume: job (without data.dir),
- * number of shards, regions and their shares, and where inside is sync their workers, which a step's batches
- * are counted by. The order of keys in the file does not matter. As 16 hexadecimal digits. */
+/* XXH3 over everything that must be equal in all processes of a job and for a resume: job (without data.dir,
+ * and what was seen of data), number of shards, regions and their shares, and where inside is sync their
+ * workers, which a step's batches are counted by. The order of keys in the file does not matter. As 16
+ * hexadecimal digits. */
 void topology_digest(const topology_t *self, char ret_hex[17]);
 
 /* From the same table: the JSON Schema for editors, the annotated default file, and the effective topology.

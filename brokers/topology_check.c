@@ -1,4 +1,5 @@
 #include "brokers/topology_check.h"
+#include "brokers/topology_field.h"
 #include "brokers/topology_value.h"
 #include "brokers/way.h"
 
@@ -72,6 +73,7 @@ static void s_complete_own(const tree_t *tree, topology_t *self)
 
 void topology_complete(const tree_t *tree, topology_t *self)
 {
+    topology_note_seen(self, &self->job.data.seen);
     if (s_steps_alone(self) && !s_written(tree, "job.sync.every"))
         self->job.sync.every = 1;
     const strategy_t *strategy = strategy_find(self->job.sync.strategy);
@@ -102,10 +104,24 @@ static const char *s_names(const topology_t *self, char *out, size_t size)
 /* -- the job ----------------------------------------------------------------------------------------------
  */
 
+/* Options that another model has, and this one not. */
+static err_code_t s_check_model(const tree_t *tree, const topology_t *self, err_t *err)
+{
+    const field_t *model = field_find(field_find(NULL, "job"), "model");
+    const model_row_t *row = model_row(self->job.said.name);
+    for (const field_t *field = field_next(model, NULL); row && field; field = field_next(model, field))
+        if (field->optional && !value_is_default(field, self) && !model_row_takes(row, field_key(field)))
+            return s_fail(tree, field->path, err,
+                          "model %s has no such option; write another model, or leave it out",
+                          row->otherwise.name);
+    return ERR_OK;
+}
+
 static err_code_t s_check_data(const tree_t *tree, const topology_t *self, err_t *err)
 {
     bool counter = strcmp(self->job.data.kind, "counter") == 0;
-    bool ledger = strcmp(self->job.model, "ledger") == 0;
+    const model_row_t *row = model_row(self->job.said.name);
+    bool ledger = row && row->form == DATA_COUNTS;
     if (ledger && !counter)
         return s_fail(tree, "job.data.kind", err,
                       "model ledger counts samples and reads no files; write counter");
@@ -592,6 +608,7 @@ static const struct {
     {s_check_clip, "job.optimizer|job.data.kind"},
     {s_check_quorum, "job.sync.quorum"},
     {s_check_encoding, "job.sync.encoding|job.sync.strategy"},
+    {s_check_model, "job.model"},
     {s_check_data, "job.data|job.model"},
     {s_check_own, "job.data|regions"},
     {s_check_test, "job.data.test|regions[].name"},

@@ -77,10 +77,10 @@ static err_code_t s_open_model(worker_hint_t *self, err_t *err)
     const job_region_t *region = &self->with.job->regions[self->with.region_index];
     bool several = region->batch_max > MODEL_PIECE;
     uint64_t most = several ? MODEL_PIECE : region->batch_max;
-    const char *name = self->with.topology->job.model;
-    err_code_t rc = model_accepts(name, dataset_facts(self->with.dataset), err);
+    const model_spec_t *spec = &self->with.topology->job.model;
+    err_code_t rc = model_accepts(spec, dataset_facts(self->with.dataset), err);
     if (!rc)
-        rc = model_new(name, most > WORKER_TEST_BATCH ? most : WORKER_TEST_BATCH, &self->model, err);
+        rc = model_new(spec, most > WORKER_TEST_BATCH ? most : WORKER_TEST_BATCH, &self->model, err);
     if (rc)
         return rc;
     if (several)

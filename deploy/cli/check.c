@@ -62,10 +62,10 @@ static void s_print_summary(const topology_t *topology, const job_t *job)
 {
     layout_t *layout = calloc(1, sizeof *layout);
     CHECK(layout);
-    if (model_layout_of(topology->job.model, layout, NULL))
+    if (model_layout_of(&topology->job.model, layout, NULL))
         layout->count = 0;
     printf("job %s: model %s (%zu parameters), %llu samples, %llu epochs\n", topology->job.name,
-           topology->job.model, layout->count, (unsigned long long)job->samples,
+           topology->job.model.name, layout->count, (unsigned long long)job->samples,
            (unsigned long long)job->epochs);
     free(layout);
     const strategy_t *strategy = strategy_find(topology->job.sync.strategy);

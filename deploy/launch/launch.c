@@ -1,5 +1,6 @@
 #include "deploy/launch/launch.h"
 
+#include "actors/model/model.h"
 #include "brokers/broker.h"
 #include "brokers/topology_all.h"
 #include "codec/base/failpoint.h"
@@ -113,6 +114,7 @@ err_code_t launch_reread(const launch_t *self, const char *path, const char *con
     }
     if (changed->plan.samples_per_s <= 0) /* was measured */
         changed->plan.samples_per_s = self->topology->plan.samples_per_s;
+    topology_note_seen(changed, &self->topology->job.data.seen); /* too */
     err_t why = {0};
     rc = topology_may_become(self->topology, changed, &why);
     if (rc) {
@@ -205,6 +207,22 @@ err_code_t launch_replace_topology(const launch_t *self, const topology_t *chang
     return rc;
 }
 
+/* A run goes on with the model that it was begun with, whatever its data have become: as it was noted then,
+ * or, before it was, as the model is when nothing is said. */
+static err_code_t s_keep_seen(launch_t *self, err_t *err)
+{
+    char path[STATEDIR_PATH_MAX + 32];
+    topology_t *former = NULL, *topology = self->topology;
+    snprintf(path, sizeof path, "%s/" LAUNCH_TOPOLOGY_FILE, self->state_dir);
+    if (topology_read(path, NULL, 0, &former, NULL))
+        return ERR_OK; /* it is new, or what lies there says nothing */
+    topology->job.data.seen = former->job.data.seen;
+    topology_destroy(&former);
+    topology_note_seen(topology, &model_row(topology->job.said.name)->otherwise);
+    err_code_t rc = self->facts.kind ? model_accepts(&topology->job.model, &self->facts, err) : ERR_OK;
+    return rc ? err_prefix(err, rc, "%s: the data are not those it was begun with", self->state_dir) : ERR_OK;
+}
+
 static err_code_t s_open_run(launch_t *self, err_t *err)
 {
     err_code_t rc = statedir_folder(self->state_dir, STATEDIR_RUN, self->run_dir, err);
@@ -230,6 +248,8 @@ static err_code_t s_take_state(launch_t *self, err_t *err)
     rc = s_open_run(self, err);
     if (!rc)
         rc = launch_begin_run(self, err);
+    if (!rc)
+        rc = s_keep_seen(self, err);
     return rc ? rc : launch_replace_topology(self, self->topology, err);
 }
 
@@ -328,6 +348,8 @@ static err_code_t s_join_state(launch_t *self, const char *role, err_t *err)
     err_code_t rc = statedir_check(self->state_dir, self->topology->job.name, self->digest, err);
     if (rc == ERR_NOT_FOUND)
         rc = s_create_state(self, err);
+    else if (!rc)
+        rc = s_keep_seen(self, err);
     if (!rc)
         rc = s_check_not_held(self, err);
     if (!rc)

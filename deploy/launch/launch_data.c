@@ -33,11 +33,12 @@ static err_code_t s_check_shards(const topology_t *topology, err_t *err)
 {
     layout_t *layout = calloc(1, sizeof *layout);
     CHECK(layout);
-    err_code_t rc = model_layout_of(topology->job.model, layout, err);
+    err_code_t rc = model_layout_of(&topology->job.model, layout, err);
     if (!rc && topology->region_count && topology->regions[0].shards > layout->count)
-        rc = err_set(err, ERR_CONFIG,
-                     "regions[0].shards: %llu are more than the %zu parameters of model %s; write fewer",
-                     (unsigned long long)topology->regions[0].shards, layout->count, topology->job.model);
+        rc =
+            err_set(err, ERR_CONFIG,
+                    "regions[0].shards: %llu are more than the %zu parameters of model %s; write fewer",
+                    (unsigned long long)topology->regions[0].shards, layout->count, topology->job.model.name);
     free(layout);
     return rc;
 }
@@ -77,12 +78,21 @@ static err_code_t s_check_shift(const topology_t *topology, const dataset_facts_
                    (unsigned long long)shift, facts->height, facts->width);
 }
 
+/* Nobody sees all classes of data that regions have of their own: there, the topology says them. */
+static void s_note_seen(launch_t *self, const dataset_facts_t *facts)
+{
+    model_spec_t seen = model_seen(facts);
+    if (self->topology->job.data.split == SPLIT_OWN)
+        seen.classes = 0;
+    topology_note_seen(self->topology, &seen);
+}
+
 /* The actors that compute later rely on it: sizes, classes and kinds of data and model are compared here, and
  * nowhere else. */
 static err_code_t s_accept(const topology_t *topology, size_t region, const dataset_facts_t *facts,
                            err_t *err)
 {
-    err_code_t rc = model_accepts(topology->job.model, facts, err);
+    err_code_t rc = model_accepts(&topology->job.model, facts, err);
     if (!rc)
         rc = s_check_shift(topology, facts, err);
     return rc ? err_prefix(err, rc, "job.data.dir %s", topology_data_dir(topology, region)) : ERR_OK;
@@ -123,6 +133,8 @@ static err_code_t s_look_at(launch_t *self, size_t region, bool thorough, datase
     dataset_facts_t facts;
     dataset_spec_t spec = launch_dataset_spec(topology, region, shares);
     err_code_t rc = dataset_look(&spec, thorough, &facts, err);
+    if (!rc)
+        s_note_seen(self, &facts);
     if (!rc)
         rc = s_accept(topology, region, &facts, err);
     if (!rc)
@@ -257,6 +269,8 @@ err_code_t launch_open_dataset(launch_t *self, size_t region_index, err_t *err)
     dataset_spec_t spec = launch_dataset_spec(self->topology, region_index, shares);
     spec.cache_dir = cache;
     rc = dataset_open(&spec, &self->dataset, err);
+    if (!rc)
+        s_note_seen(self, dataset_facts(self->dataset));
     if (!rc)
         rc = s_accept(self->topology, region_index, dataset_facts(self->dataset), err);
     return rc ? rc : s_derive_job(self, dataset_facts(self->dataset), err);

@@ -180,7 +180,7 @@ Test(topology, two_regions_is_what_the_demo_promises)
 {
     topology_t *t = NULL;
     cr_assert_eq(topology_read(SOURCE_DIR "/deploy/topologies/two-regions.yaml", NULL, 0, &t, NULL), ERR_OK);
-    cr_assert_str_eq(t->job.model, "lenet");
+    cr_assert_str_eq(t->job.model.name, "lenet");
     cr_assert_eq(topology_region_index(t, "shanghai"), 0);
     cr_assert_eq(topology_region_index(t, "chongqing"), 1);
     cr_assert_eq(topology_region_index(t, "beijing"), SIZE_MAX);
@@ -433,7 +433,7 @@ Test(table, defaults_and_bounds_of_every_row_are_values_of_its_type)
         cr_assert(field->help && *field->help, "%s", field->path);
         if (!container && !field->required)
             value_default(field, scratch); /* aborts when it is wrong */
-        if (!field->min || field->type == FIELD_INSIDE)
+        if (!field->min || field->type == FIELD_INSIDE || field->type == FIELD_WHOLES)
             continue;
         numbers++;
         double min = value_bound(field, field->min), max = value_bound(field, field->max);
@@ -488,7 +488,8 @@ static const json_value_t *s_schema_at(const json_value_t *schema, const char *p
         char *brackets = strstr(key, "[]");
         if (brackets)
             *brackets = '\0';
-        schema = json_get(json_get(schema, "properties"), key);
+        const json_value_t *either = json_get(schema, "anyOf"); /* a word, or a map */
+        schema = json_get(json_get(either ? json_at(either, 1) : schema, "properties"), key);
         if (brackets)
             schema = json_get(schema, "items");
     }

@@ -81,7 +81,7 @@ static void s_store(const char *region, uint64_t incarnation, uint64_t applied)
     range_t have = {0, applied};
     ranges_t ranges = {.items = &have, .count = 1};
     uint64_t batches = launch.job.regions[0].batches;
-    cr_assert_eq(model_layout_of("ledger", &layout, NULL), ERR_OK);
+    cr_assert_eq(model_layout_of(&(model_spec_t){.name = "ledger"}, &layout, NULL), ERR_OK);
     message_t *state = message_new(KIND_shard_state, "shard", "shard");
     message_set_name(state->shard_state.region, region);
     state->shard_state.batches = batches;
