@@ -22,6 +22,10 @@ void topology_note_seen(topology_t *self, const model_spec_t *seen)
         noted.classes = seen->classes;
     if (row && model_row_takes(row, "input"))
         memcpy(noted.input, seen->input, sizeof noted.input);
+    if (row && row->form == DATA_TABLE) {
+        noted.rows = seen->rows;
+        noted.categorical = seen->categorical;
+    }
     model_spec_complete(&self->job.data.seen, &noted);
     self->job.model = self->job.said;
     model_spec_complete(&self->job.model, &self->job.data.seen);

@@ -15,6 +15,7 @@
 #include "brokers/model_spec.h"
 #include "brokers/optimizers.h"
 #include "brokers/strategies.h"
+#include "brokers/topology_words.h"
 #include "codec/base/err.h"
 #include "codec/base/json.h"
 #include "codec/wire/actor_name.h"
@@ -98,6 +99,10 @@ typedef struct {
             data_split_t split;
             double alpha; /* of dirichlet */
             uint64_t samples;
+            struct { /* of a table: names as words_parse leaves them */
+                char label[TOPOLOGY_WORDS_MAX], categorical[TOPOLOGY_WORDS_MAX], numeric[TOPOLOGY_WORDS_MAX];
+                uint64_t hash; /* rows of each categorical column; 0: one for each category */
+            } columns;
             model_spec_t seen; /* what the data say of the model, which is found by looking at them */
             char test[TOPOLOGY_NAME_MAX]; /* the region that tests, or TOPOLOGY_TEST_ALL */
             struct {

@@ -6,13 +6,15 @@
 #ifndef ACTORS_MODEL_MODELS_FAMILY_H
 #define ACTORS_MODEL_MODELS_FAMILY_H
 
+#include "actors/model/deepfm.h"
 #include "actors/model/net.h"
 #include "brokers/model_spec.h"
 #include "codec/base/err.h"
 
 typedef struct {
     net_layer_t layers[NET_LAYERS_MAX]; /* (count) in their order; their names are borrowed for ever */
-    size_t count;                       /* 0: the ledger, which has none */
+    size_t count;                       /* 0: deepfm, or the ledger, which have none */
+    deepfm_spec_t deepfm;               /* of deepfm; rows 0: of no other */
 } model_chain_t;
 
 /* Fills *ret_chain, which is all zeros, for a spec in which everything is said. The names of the layers are
