@@ -13,6 +13,7 @@
 #include "actors/shard/base/assembly.h"
 #include "actors/shard/base/base.h"
 #include "actors/shard/base/stored.h"
+#include "actors/shard/replica/trail.h"
 #include "codec/base/ranges.h"
 #include "codec/compress/encoding.h"
 #include "codec/tensor/patch.h"
@@ -41,6 +42,7 @@ typedef struct {
 typedef struct {
     buf_t **slot; /* NULL: takes no part */
     buf_t *next;  /* NULL: in place */
+    uint64_t was; /* number of the version that `next` has; 0: of none that leads to the present one */
     const float *from;
     float *to;
 } target_t;
@@ -130,8 +132,9 @@ typedef struct {
     part_t *pending_parts; /* (pending_capacity) */
     size_t pending_count, pending_capacity;
     buf_t *spares[SHARD_SPARES];
-    float *scratch; /* (2, SHARD_BLOCK) */
-    double *sums;   /* (SHARD_BLOCK) */
+    trail_t trails[1 + OPTIMIZER_TENSORS_MAX]; /* of parameters, and of what the optimizer remembers */
+    float *scratch;                            /* (2, SHARD_BLOCK) */
+    double *sums;                              /* (SHARD_BLOCK) */
 } replica_t;
 
 /* The tensors of a first start: `parameters` (elements) float32 is taken. */
