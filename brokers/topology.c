@@ -14,6 +14,18 @@ void topology_destroy(topology_t **self_p)
     *self_p = NULL;
 }
 
+/* A table's columns say all of it where none is meant by `rest`, and categories are hashed: then processes
+ * that have no files know the model too. */
+static void s_note_columns(const topology_t *self, model_spec_t *noted)
+{
+    const char *categorical = self->job.data.columns.categorical, *numeric = self->job.data.columns.numeric;
+    uint64_t hash = self->job.data.columns.hash, count = words_count(categorical);
+    if (!hash || words_have(categorical, "rest") || words_have(numeric, "rest"))
+        return;
+    *noted = (model_spec_t){
+        .rows = 1 + count * hash, .categorical = count, .input = {1, 1, count + words_count(numeric)}};
+}
+
 void topology_note_seen(topology_t *self, const model_spec_t *seen)
 {
     const model_row_t *row = model_row(self->job.said.name);
@@ -25,6 +37,7 @@ void topology_note_seen(topology_t *self, const model_spec_t *seen)
     if (row && row->form == DATA_TABLE) {
         noted.rows = seen->rows;
         noted.categorical = seen->categorical;
+        s_note_columns(self, &noted);
     }
     model_spec_complete(&self->job.data.seen, &noted);
     self->job.model = self->job.said;

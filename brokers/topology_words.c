@@ -48,6 +48,23 @@ bool words_parse(const char *text, size_t most, char ret_words[TOPOLOGY_WORDS_MA
     return true;
 }
 
+size_t words_count(const char *words)
+{
+    size_t count = *words != '\0';
+    for (; *words; words++)
+        count += *words == ',';
+    return count;
+}
+
+bool words_have(const char *words, const char *word)
+{
+    size_t length = strlen(word);
+    for (const char *at = words; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
+        if (strcspn(at, ",") == length && memcmp(at, word, length) == 0)
+            return true;
+    return false;
+}
+
 const char *words_print(const char *words, size_t most, char *out)
 {
     char *at = out;

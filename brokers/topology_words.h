@@ -20,4 +20,8 @@ bool words_parse(const char *text, size_t most, char ret_words[TOPOLOGY_WORDS_MA
 /* As words_parse reads it: in brackets, unless `most` is 1. Returns out, which has room for twice as many. */
 const char *words_print(const char *words, size_t most, char *out);
 
+/* How many words there are, and whether one of them is this. */
+size_t words_count(const char *words);
+bool words_have(const char *words, const char *word);
+
 #endif

@@ -1,12 +1,13 @@
 /* Tables from nowhere, CSV and libsvm: rows and numbers within their bounds, or one line of error.
  *
- * An input is: one byte that says which form (lowest bit) and which columns (2, 4: `rest`); the text. */
+ * An input is: one byte that says which form (lowest bit) and which columns (2, 4: `rest`; 8: hashed); the
+ * text. */
 #include "actors/model/data/table_text.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <math.h>
 
-enum { LIBSVM = 1, REST_CATEGORICAL = 2, REST_NUMERIC = 4 };
+enum { LIBSVM = 1, REST_CATEGORICAL = 2, REST_NUMERIC = 4, HASH = 8 };
 
 static err_code_t s_take(void *hint, uint32_t label, const float *x, err_t *err)
 {
@@ -33,9 +34,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
                                                       : "year";
     table_file_t file = {
         .path = "f", .bytes = bytes + 1, .size = size - 1, .form = libsvm ? ROWS_LIBSVM : ROWS_CSV};
+    dataset_columns_t said = {"label", categorical, numeric, bytes[0] & HASH ? 100 : 0};
     table_text_t text;
     err_t err = {0};
-    err_code_t code = table_text_learn(&text, &file, "label", categorical, numeric, &err);
+    err_code_t code = table_text_learn(&text, &file, &said, &err);
     if (!code)
         code = table_text_read(&text, &file, s_take, &text, &err);
     CHECK(!code || code == ERR_MALFORMED || code == ERR_CONFIG || code == ERR_LIMIT);
@@ -64,7 +66,7 @@ static uint8_t *fuzz_seed(rng_t *rng, size_t *ret_size)
 {
     enum { ROOM = 4096 };
     char text[ROOM] = "";
-    uint8_t how = (uint8_t)rng_below(rng, 8);
+    uint8_t how = (uint8_t)rng_below(rng, 16);
     size_t at = how & LIBSVM ? 0 : (size_t)snprintf(text, ROOM, "user,label,movie,year\n");
     for (uint64_t rows = 1 + rng_below(rng, 20); rows; rows--)
         at += (how & LIBSVM ? s_libsvm_row : s_csv_row)(rng, text + at, ROOM - at);

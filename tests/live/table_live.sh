@@ -48,8 +48,8 @@ wrong() {
     [ ! -e "$work/refused" ] || fail "something was created"
 }
 wrong "$work/data/train.csv: no column is called 'genre' .*; it has user, movie, year, label" --set 'job.data.columns.numeric=[genre]'
-wrong 'deepfm.*categorical' --set 'job.data.columns.categorical=[]'
-wrong 'deepfm takes a table' --set job.data.kind=idx --set job.data.dir=/usr/share/datasets/fashion-mnist
+wrong 'deepfm needs a categorical column' --set 'job.data.columns.categorical=[]'
+wrong 'model deepfm takes tables' --set job.data.kind=idx --set job.data.dir=/usr/share/datasets/fashion-mnist
 sed -i '7s/.*/u1,m1,19x0,1/' "$work/data/train.csv"
 wrong "$work/data/train.csv:7:7: '19x0' is no number"
 sed -i '7s/.*/u1,m1,1990,2/' "$work/data/train.csv"

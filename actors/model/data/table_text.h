@@ -6,8 +6,8 @@
  *
  *   rows     1, 2, ... are the categories of the training file: those of the first categorical column in the
  *            order of their bytes, then those of the second, and so on; an empty cell is a category. A
- *            category that the training file lacks has row 0. With `hash` H, a column has H rows instead, and a
- *            cell of the f-th (from 0) has row 1 + f H + XXH3(cell) mod H, whatever the training file has
+ *            category that the training file lacks has row 0. With `hash` H, a column has H rows instead, and
+ *            a cell of the f-th (from 0) has row 1 + f H + XXH3(cell) mod H, whatever the training file has
  *   numbers  mean and deviation (the root of the mean square distance; 1 where that is 0) are those of the
  *            training file's cells; a missing cell (empty, NA, N/A, NaN, null, ?) becomes 0, the mean
  *   labels   whole numbers from 0; -1 is 0

@@ -47,3 +47,10 @@ Test(topology_words, are_printed_as_they_are_read)
     cr_assert_str_eq(words_print("", 5, out), "[]");
     cr_assert_str_eq(words_print("label", 1, out), "label");
 }
+
+Test(topology_words, are_counted_and_found)
+{
+    cr_assert(words_count("") == 0 && words_count("a") == 1 && words_count("a,b c,d") == 3);
+    cr_assert(words_have("a,rest", "rest") && words_have("rest", "rest"));
+    cr_assert(!words_have("", "rest") && !words_have("arrest,rested", "rest"));
+}

@@ -41,7 +41,7 @@ static dataset_spec_t s_spec(const place_t *place)
     return (dataset_spec_t){.kind = "table",
                             .dir = place->dir,
                             .cache_dir = place->cache,
-                            .columns = {"y", "user", "age"},
+                            .columns = {"y", "user", "age", 0},
                             .region_shares = ONE,
                             .region_count = 1};
 }
@@ -166,7 +166,7 @@ Test(table, may_be_gzipped_and_libsvm)
     cr_assert_eq(unlink(path), 0);
     s_write(&place, "train.libsvm", "1 1:5 2:3\n0 1:6\n");
     dataset_spec_t spec = s_spec(&place);
-    spec.columns = (dataset_columns_t){"", "1", "2"};
+    spec.columns = (dataset_columns_t){"", "1", "2", 0};
     spec.no_tests = true;
     cr_assert_eq(dataset_open(&spec, &data, NULL), ERR_OK);
     cr_assert(dataset_facts(data)->rows == 3 && dataset_facts(data)->tests == 0);

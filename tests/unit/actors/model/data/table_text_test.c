@@ -35,7 +35,8 @@ static void s_learn(table_text_t *self, const char *train)
 {
     err_t err;
     table_file_t file = s_file("train.csv", train);
-    cr_assert_eq(table_text_learn(self, &file, "rating", "user,genre", "year", &err), ERR_OK, "%s", err.text);
+    cr_assert_eq(table_text_learn(self, &file, &(dataset_columns_t){"rating", "user,genre", "year", 0}, &err),
+                 ERR_OK, "%s", err.text);
 }
 
 Test(table_text, categories_are_rows_and_numbers_are_standardized)
@@ -82,7 +83,8 @@ static const char *s_refused(const char *train, const char *categorical, const c
     table_text_t self;
     err_t err = {0};
     table_file_t file = s_file("train.csv", train);
-    cr_assert_neq(table_text_learn(&self, &file, "y", categorical, numeric, &err), ERR_OK);
+    cr_assert_neq(table_text_learn(&self, &file, &(dataset_columns_t){"y", categorical, numeric, 0}, &err),
+                  ERR_OK);
     table_text_fini(&self);
     snprintf(text, sizeof text, "%s", err.text);
     return text;
@@ -139,9 +141,41 @@ Test(table_text, libsvm_labels_of_minus_one_are_0)
     taken_t taken = {.width = 2};
     static const char text[] = "+1 1:7 2:0.5\n-1 1:8\n";
     table_file_t file = {.path = "train.libsvm", .bytes = text, .size = strlen(text), .form = ROWS_LIBSVM};
-    cr_assert_eq(table_text_learn(&self, &file, NULL, "1", "rest", NULL), ERR_OK);
+    cr_assert_eq(table_text_learn(&self, &file, &(dataset_columns_t){NULL, "1", "rest", 0}, NULL), ERR_OK);
     cr_assert_eq(table_text_read(&self, &file, s_take, &taken, NULL), ERR_OK);
     cr_assert(taken.count == 2 && taken.labels[0] == 1 && taken.labels[1] == 0);
     cr_assert(taken.x[0][0] == 1 && taken.x[1][0] == 2 && taken.x[0][1] == 1 && taken.x[1][1] == -1);
+    table_text_fini(&self);
+}
+
+/* Regions whose files are their own have one numbering all the same. */
+Test(table_text, hashed_categories_are_the_same_rows_in_any_file)
+{
+    static const char *const files[] = {"y,a,b\n1,red,x\n0,blue,x\n", "b,y,a\nx,0,blue\n,0,\n"};
+    float blue[2][2];
+    for (size_t i = 0; i < 2; i++) {
+        table_text_t self;
+        taken_t taken = {.width = 2};
+        table_file_t file = s_file("train.csv", files[i]);
+        cr_assert_eq(table_text_learn(&self, &file, &(dataset_columns_t){"y", "a,b", "", 1000}, NULL),
+                     ERR_OK);
+        cr_assert_eq(self.rows, 2001);
+        cr_assert_eq(table_text_read(&self, &file, s_take, &taken, NULL), ERR_OK);
+        cr_assert_eq(self.unknown, 0);
+        memcpy(blue[i], taken.x[1 - i], sizeof blue[i]);
+        table_text_fini(&self);
+    }
+    cr_assert(blue[0][0] == blue[1][0] && blue[0][1] == blue[1][1]);
+    cr_assert(blue[0][0] >= 1 && blue[0][0] <= 1000 && blue[0][1] > 1000 && blue[0][1] <= 2000);
+}
+
+Test(table_text, more_rows_than_numbers_are_exact_are_refused)
+{
+    table_text_t self;
+    err_t err;
+    table_file_t file = s_file("train.csv", "y,a\n1,2\n");
+    cr_assert_eq(table_text_learn(&self, &file, &(dataset_columns_t){"y", "a", "", TABLE_ROWS_MAX}, &err),
+                 ERR_LIMIT);
+    cr_assert_str_eq(err.text, "train.csv: 16777216 categories; at most 16777215");
     table_text_fini(&self);
 }
