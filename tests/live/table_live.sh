@@ -41,16 +41,16 @@ expect_line "$work/last.out" 'test AUC 0\.[89]'
 
 # One line for each mistake, with its place, and nothing is left of it.
 wrong() {
-    local line=$1
-    shift
-    expect 2 up "$work/job.yaml" --state "$work/refused" "$@"
+    local status=$1 line=$2
+    shift 2
+    expect "$status" up "$work/job.yaml" --state "$work/refused" "$@"
     expect_line "$work/last.err" "$line"
     [ ! -e "$work/refused" ] || fail "something was created"
 }
-wrong "$work/data/train.csv: no column is called 'genre' .*; it has user, movie, year, label" --set 'job.data.columns.numeric=[genre]'
-wrong 'deepfm needs a categorical column' --set 'job.data.columns.categorical=[]'
-wrong 'model deepfm takes tables' --set job.data.kind=idx --set job.data.dir=/usr/share/datasets/fashion-mnist
+wrong 2 "$work/data/train.csv: no column is called 'genre' .*; it has user, movie, year, label" --set 'job.data.columns.numeric=[genre]'
+wrong 2 'deepfm needs a categorical column' --set 'job.data.columns.categorical=[]'
+wrong 2 'model deepfm takes tables' --set job.data.kind=idx --set job.data.dir=/usr/share/datasets/fashion-mnist
 sed -i '7s/.*/u1,m1,19x0,1/' "$work/data/train.csv"
-wrong "$work/data/train.csv:7:7: '19x0' is no number"
+wrong 1 "$work/data/train.csv:7:7: '19x0' is no number"
 sed -i '7s/.*/u1,m1,1990,2/' "$work/data/train.csv"
-wrong 'labels are 0 to 2, and model deepfm tells 2 classes apart'
+wrong 2 'labels are 0 to 2, and model deepfm tells 2 classes apart'

@@ -425,8 +425,8 @@ static const case_t s_cases[] = {
     {"dir: /data", "dir: /data, split: dirichlet, alpha: 0",
      "t.yaml:4:58: job.data.alpha: \"0\" is too small; write a number above 0 up to 1000000"},
     {"kind: idx", "kind: csv",
-     "t.yaml:4:16: job.data.kind: \"csv\" is not known here; write idx, cifar10, cifar100, tensors or "
-     "counter"},
+     "t.yaml:4:16: job.data.kind: \"csv\" is not known here; write idx, cifar10, cifar100, tensors, "
+     "table or counter"},
     {"asgd-ga", "asgd",
      "t.yaml:7:33: job.sync.every: strategy asgd exchanges at every step; write 1, or leave it out"},
     {"asgd-ga", "ssgd",
