@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing, and nothing when none is: packages.sh [--list] build|data|test|movielens|fuzz|bench ...
+# Installs the Debian packages that are missing, and nothing when none is: packages.sh [--list] build|data|test|movielens|fuzz|torch|bench ...
 # Each group stands with the reason for it; every script of the project installs through here. --list prints the names alone.
 set -euo pipefail
 
@@ -12,6 +12,7 @@ packages() {
         echo liblmdb-dev                                 # snapshots
         echo libarchive-dev                              # archives of snapshots
         echo libopenblas-dev                             # matrix products
+        echo libdnnl-dev                                 # convolutions of many channels; opened at run time where there is one
         echo libyaml-dev                                 # topology files, with line and column of every node
         echo libjansson-dev                              # --json output, reports
         echo libxxhash-dev                               # checksums of chunks and stored values
@@ -31,12 +32,13 @@ packages() {
         ;;
     movielens) echo r-base-core r-cran-dslabs ;; # 100,004 ratings, and what reads them
     fuzz) echo clang libclang-rt-14-dev ;; # its fuzzer, which coverage guides
+    torch) echo python3-torch python3-numpy ;; # PyTorch, beside which models are checked
     bench)
         echo iperf3      # the physical limit beside our own figures
         echo gnuplot-nox # accuracy against time
         ;;
     *)
-        echo "packages.sh: unknown group '$1'; write build, data, test, movielens, fuzz or bench" >&2
+        echo "packages.sh: unknown group '$1'; write build, data, test, movielens, fuzz, torch or bench" >&2
         return 2
         ;;
     esac

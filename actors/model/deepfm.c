@@ -335,15 +335,16 @@ void deepfm_gradient(deepfm_t *self, const float *w, const float *x, const uint3
 void deepfm_evaluate(deepfm_t *self, const float *w, const float *x, const uint32_t *labels, size_t count,
                      double *add_loss, uint64_t *add_correct, float *ret_scores)
 {
-    CHECK(count <= self->batch_max);
-    if (count == 0)
-        return;
-    s_forward(self, w, x, count);
-    for (size_t b = 0; b < count; b++) {
-        float slope;
-        *add_loss += s_loss(self->z[b], labels[b], &slope);
-        *add_correct += (self->z[b] > 0) == (labels[b] == 1);
+    size_t width = self->spec.categorical + self->spec.numeric;
+    for (size_t first = 0, piece; first < count; first += piece) {
+        piece = count - first < self->batch_max ? count - first : self->batch_max;
+        s_forward(self, w, x + first * width, piece);
+        for (size_t b = 0; b < piece; b++) {
+            float slope;
+            *add_loss += s_loss(self->z[b], labels[first + b], &slope);
+            *add_correct += (self->z[b] > 0) == (labels[first + b] == 1);
+        }
+        if (ret_scores)
+            memcpy(ret_scores + first, self->z, piece * sizeof *ret_scores);
     }
-    if (ret_scores)
-        memcpy(ret_scores, self->z, count * sizeof *ret_scores);
 }

@@ -1,9 +1,12 @@
 #include "actors/model/model.h"
 
+#include "actors/model/conv_plan.h"
+#include "actors/model/deepfm.h"
 #include "actors/model/kernel.h"
 #include "actors/model/ledger.h"
 #include "actors/model/models/family.h"
 #include "actors/model/net.h"
+#include "actors/model/onednn.h"
 #include "actors/model/vector.h"
 
 #include <inttypes.h>
@@ -28,15 +31,16 @@ static model_family_t *const *const s_families[] = {
 typedef struct {
     const model_row_t *row;
     model_spec_t spec;
-    model_chain_t chain;
+    graph_t graph;        /* of pictures */
+    deepfm_spec_t deepfm; /* of tables */
 } made_t;
 
-/* How models of one kind compute. */
+/* How models of one form of data compute. */
 typedef struct {
-    err_code_t (*lay_out)(const model_chain_t *chain, layout_t *ret_layout, err_t *err);
-    err_code_t (*open)(const model_chain_t *chain, size_t batch_max, void **ret_state, err_t *err);
+    err_code_t (*lay_out)(const made_t *made, layout_t *ret_layout, err_t *err);
+    err_code_t (*open)(const made_t *made, size_t batch_max, void **ret_state, err_t *err);
     void (*close)(void *state);
-    void (*init)(const model_chain_t *chain, uint64_t seed, float *ret_w);
+    void (*init)(const made_t *made, uint64_t seed, float *ret_w);
     void (*gradient)(void *state, const float *w, const float *x, const uint32_t *labels, size_t count,
                      float *ret_g, double *ret_loss);
     void (*evaluate)(void *state, const float *w, const float *x, const uint32_t *labels, size_t count,
@@ -58,14 +62,14 @@ struct model {
 /* -- engines ----------------------------------------------------------------------------------------------
  */
 
-static err_code_t s_lay_out_net(const model_chain_t *chain, layout_t *ret_layout, err_t *err)
+static err_code_t s_lay_out_net(const made_t *made, layout_t *ret_layout, err_t *err)
 {
-    return net_layout(chain->layers, chain->count, ret_layout, err);
+    return graph_layout(&made->graph, ret_layout, err);
 }
 
-static err_code_t s_open_net(const model_chain_t *chain, size_t batch_max, void **ret_state, err_t *err)
+static err_code_t s_open_net(const made_t *made, size_t batch_max, void **ret_state, err_t *err)
 {
-    return net_new(chain->layers, chain->count, batch_max, (net_t **)ret_state, err);
+    return net_new(&made->graph, batch_max, (net_t **)ret_state, err);
 }
 
 static void s_close_net(void *state)
@@ -73,9 +77,9 @@ static void s_close_net(void *state)
     net_destroy(&(net_t *){state});
 }
 
-static void s_init_net(const model_chain_t *chain, uint64_t seed, float *ret_w)
+static void s_init_net(const made_t *made, uint64_t seed, float *ret_w)
 {
-    net_init(chain->layers, chain->count, seed, ret_w);
+    graph_first_values(&made->graph, seed, ret_w);
 }
 
 static void s_gradient_net(void *state, const float *w, const float *x, const uint32_t *labels, size_t count,
@@ -91,14 +95,14 @@ static void s_evaluate_net(void *state, const float *w, const float *x, const ui
     net_evaluate(state, w, x, labels, count, add_loss, add_correct);
 }
 
-static err_code_t s_lay_out_deepfm(const model_chain_t *chain, layout_t *ret_layout, err_t *err)
+static err_code_t s_lay_out_deepfm(const made_t *made, layout_t *ret_layout, err_t *err)
 {
-    return deepfm_layout(&chain->deepfm, ret_layout, err);
+    return deepfm_layout(&made->deepfm, ret_layout, err);
 }
 
-static err_code_t s_open_deepfm(const model_chain_t *chain, size_t batch_max, void **ret_state, err_t *err)
+static err_code_t s_open_deepfm(const made_t *made, size_t batch_max, void **ret_state, err_t *err)
 {
-    return deepfm_new(&chain->deepfm, batch_max, (deepfm_t **)ret_state, err);
+    return deepfm_new(&made->deepfm, batch_max, (deepfm_t **)ret_state, err);
 }
 
 static void s_close_deepfm(void *state)
@@ -106,9 +110,9 @@ static void s_close_deepfm(void *state)
     deepfm_destroy(&(deepfm_t *){state});
 }
 
-static void s_init_deepfm(const model_chain_t *chain, uint64_t seed, float *ret_w)
+static void s_init_deepfm(const made_t *made, uint64_t seed, float *ret_w)
 {
-    deepfm_init(&chain->deepfm, seed, ret_w);
+    deepfm_init(&made->deepfm, seed, ret_w);
 }
 
 static void s_gradient_deepfm(void *state, const float *w, const float *x, const uint32_t *labels,
@@ -128,9 +132,9 @@ static err_code_t s_touches_deepfm(void *state, const float *x, size_t count, ra
     return deepfm_touches(state, x, count, elements);
 }
 
-static err_code_t s_lay_out_ledger(const model_chain_t *chain, layout_t *ret_layout, err_t *err)
+static err_code_t s_lay_out_ledger(const made_t *made, layout_t *ret_layout, err_t *err)
 {
-    (void)chain;
+    (void)made;
     return layout_add(ret_layout, "counters", 1, (size_t[]){LEDGER_COUNTERS}, err);
 }
 
@@ -160,15 +164,40 @@ static const engine_t s_ledger = {.lay_out = s_lay_out_ledger, .gradient = s_gra
 
 static const engine_t *s_engine(const made_t *made)
 {
-    return made->chain.count ? &s_net : made->chain.deepfm.rows ? &s_deepfm : &s_ledger;
+    static const engine_t *const engines[] = {
+        [DATA_PICTURES] = &s_net, [DATA_TABLE] = &s_deepfm, [DATA_COUNTS] = &s_ledger};
+    return engines[made->row->form];
 }
 
 /* -- specs ------------------------------------------------------------------------------------------------
  */
 
+const char *model_kernel(char text[MODEL_KERNEL_MAX])
+{
+    char version[16] = "";
+    bool onednn = conv_plan_has_chosen(CONV_BY_ONEDNN);
+    snprintf(text, MODEL_KERNEL_MAX, "%s%s%s%s", kernel_chosen()->name,
+             conv_plan_has_chosen(CONV_DIRECT) ? "+direct" : "", onednn ? "+oneDNN-" : "",
+             onednn ? onednn_version(version, sizeof version) : "");
+    return text;
+}
+
 const char *model_names(void)
 {
     return s_names + strlen(", ");
+}
+
+static deepfm_spec_t s_deepfm_spec(const model_spec_t *spec, const graph_t *samples)
+{
+    size_t columns = samples->C * samples->H * samples->W;
+    deepfm_spec_t deepfm = {.rows = (size_t)spec->rows,
+                            .categorical = (size_t)spec->categorical,
+                            .numeric = columns - (size_t)spec->categorical,
+                            .embedding = (size_t)spec->embedding,
+                            .hidden_count = spec->hidden_count};
+    for (size_t i = 0; i < spec->hidden_count; i++)
+        deepfm.hidden[i] = (size_t)spec->hidden[i];
+    return deepfm;
 }
 
 static err_code_t s_make(const model_spec_t *spec, made_t *ret_made, err_t *err)
@@ -179,13 +208,18 @@ static err_code_t s_make(const model_spec_t *spec, made_t *ret_made, err_t *err)
                        model_names());
     *ret_made = (made_t){.row = row, .spec = *spec};
     model_spec_complete(&ret_made->spec, &row->otherwise);
-    return (*s_families[row - model_row_at(0)])(&ret_made->spec, &ret_made->chain, err);
+    const uint64_t *input = ret_made->spec.input;
+    graph_init(&ret_made->graph, (size_t)input[0], (size_t)input[1], (size_t)input[2]);
+    err_code_t code = (*s_families[row - model_row_at(0)])(&ret_made->spec, &ret_made->graph, err);
+    if (!code && row->form == DATA_TABLE)
+        ret_made->deepfm = s_deepfm_spec(&ret_made->spec, &ret_made->graph);
+    return code ? code : graph_check(&ret_made->graph, err);
 }
 
 static err_code_t s_lay_out(const made_t *made, layout_t *ret_layout, err_t *err)
 {
     memset(ret_layout, 0, sizeof *ret_layout);
-    return s_engine(made)->lay_out(&made->chain, ret_layout, err);
+    return s_engine(made)->lay_out(made, ret_layout, err);
 }
 
 err_code_t model_layout_of(const model_spec_t *spec, layout_t *ret_layout, err_t *err)
@@ -289,9 +323,10 @@ err_code_t model_new(const model_spec_t *spec, size_t batch_max, model_t **ret_s
     err_code_t code = s_make(spec, &self->made, err);
     if (!code)
         code = s_lay_out(&self->made, &self->layout, err);
-    self->engine = s_engine(&self->made);
-    if (!code && self->engine->open)
-        code = self->engine->open(&self->made.chain, batch_max, &self->state, err);
+    if (!code) {
+        self->engine = s_engine(&self->made);
+        code = self->engine->open ? self->engine->open(&self->made, batch_max, &self->state, err) : ERR_OK;
+    }
     if (code) {
         model_destroy(&self);
         return code;
@@ -318,7 +353,8 @@ const layout_t *model_layout(const model_t *self)
 
 size_t model_sample_size(const model_t *self)
 {
-    return model_family_inputs(&self->made.spec);
+    const graph_t *graph = &self->made.graph;
+    return graph->C * graph->H * graph->W;
 }
 
 size_t model_class_count(const model_t *self)
@@ -330,7 +366,7 @@ void model_init(const model_t *self, uint64_t seed, float *ret_w)
 {
     memset(ret_w, 0, self->layout.count * sizeof *ret_w);
     if (self->engine->init)
-        self->engine->init(&self->made.chain, seed, ret_w);
+        self->engine->init(&self->made, seed, ret_w);
 }
 
 void model_gradient(model_t *self, const float *w, const float *x, const uint32_t *labels, size_t count,
@@ -366,7 +402,6 @@ bool model_scores(const model_t *self)
 void model_evaluate(model_t *self, const float *w, const float *x, const uint32_t *labels, size_t count,
                     double *add_loss, uint64_t *add_correct, float *ret_scores)
 {
-    CHECK(count <= self->batch_max);
     if (self->engine->evaluate)
         self->engine->evaluate(self->state, w, x, labels, count, add_loss, add_correct, ret_scores);
 }
