@@ -5,8 +5,14 @@
 Weights and samples come from a formula of whole numbers that the test computes too, so the file has results alone: one a line,
 loss, then z of each sample, then the gradient in the layout's order.
 """
+import os
+import sys
+
 import torch
 from torch import nn
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../bench/kit"))
+from torch_deepfm import DeepFM  # noqa: E402
 
 ROWS, CATEGORICAL, NUMERIC, EMBEDDING, HIDDEN, BATCH = 11, 3, 2, 4, (6, 5), 9
 
@@ -16,25 +22,7 @@ def unit(i):
     return ((i * 2654435761 % 2**32) >> 8) / 2**24 - 0.5
 
 
-class DeepFM(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.first = nn.Embedding(ROWS, 1)
-        self.embedding = nn.Embedding(ROWS, EMBEDDING)
-        widths = (CATEGORICAL * EMBEDDING + NUMERIC, *HIDDEN)
-        self.fc = nn.ModuleList(nn.Linear(i, o) for i, o in zip(widths, widths[1:]))
-        self.out = nn.Linear(widths[-1], 1)
-
-    def forward(self, rows, numbers):
-        v = self.embedding(rows)
-        pairs = 0.5 * (v.sum(1).square() - v.square().sum(1)).sum(1)
-        y = torch.cat([v.flatten(1), numbers], 1)
-        for layer in self.fc:
-            y = torch.relu(layer(y))
-        return self.first(rows).sum((1, 2)) + pairs + self.out(y)[:, 0]
-
-
-model = DeepFM()
+model = DeepFM(ROWS, CATEGORICAL, NUMERIC, EMBEDDING, HIDDEN)
 with torch.no_grad():
     at = 0
     for p in model.parameters():
