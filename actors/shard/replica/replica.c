@@ -51,8 +51,10 @@ void replica_fini(replica_t *self)
     compensation_fini(self);
     for (size_t i = 0; i < SHARD_SPARES; i++)
         buf_destroy(&self->spares[i]);
-    for (size_t i = 0; i <= OPTIMIZER_TENSORS_MAX; i++)
-        trail_fini(&self->trails[i]);
+    for (size_t i = 0; i < REPLICA_STEPPED; i++) {
+        trail_fini(&self->stepped[i].trail);
+        since_fini(&self->stepped[i].since);
+    }
     ranges_fini(&self->applied);
     ranges_fini(&self->refused);
     spans_fini(&self->spans);

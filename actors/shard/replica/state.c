@@ -40,10 +40,20 @@ size_t replica_tensors(replica_t *self, stored_tensor_t ret_tensors[REPLICA_TENS
     return count;
 }
 
+/* The first of the list, of which a snapshot may have what has changed alone. */
+static size_t s_stepped(const replica_t *self)
+{
+    return self->base->spec.patches ? 1 + optimizer_tensors(optimizer_find(self->optimizer.kind)) : 0;
+}
+
 bool replica_values(replica_t *self, snapshot_t *snapshot, err_t *err)
 {
     stored_tensor_t tensors[REPLICA_TENSORS_MAX];
-    return stored_add_tensors(snapshot, tensors, replica_tensors(self, tensors), err);
+    size_t count = replica_tensors(self, tensors), stepped = s_stepped(self);
+    bool added = true;
+    for (size_t i = 0; i < stepped && added; i++)
+        added = since_store(&self->stepped[i].since, snapshot, tensors[i].name, *tensors[i].slot, err);
+    return added && stored_add_tensors(snapshot, tensors + stepped, count - stepped, err);
 }
 
 /* Where the steps since the cut of a round that is open will begin; once there are some it is stored. */
