@@ -113,6 +113,7 @@ typedef struct {
         uint64_t epochs;
         uint64_t batch; /* samples per worker and step; see job.h for the waiting strategies */
         uint64_t seed;
+        char init[TOPOLOGY_TEXT_MAX]; /* SHA-256 of the first parameters; empty: drawn from the seed */
         struct {
             optimizer_name_t name;
             double lr;

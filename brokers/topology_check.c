@@ -110,6 +110,17 @@ static const char *s_names(const topology_t *self, char *out, size_t size)
 /* -- the job ----------------------------------------------------------------------------------------------
  */
 
+static err_code_t s_check_init(const tree_t *tree, const topology_t *self, err_t *err)
+{
+    const char *init = self->job.init;
+    if (!*init || (strlen(init) == 64 && strspn(init, "0123456789abcdef") == 64))
+        return ERR_OK;
+    return s_fail(
+        tree, "job.init", err,
+        "is no SHA-256; write the 64 digits that cloudless checkpoint import --model prints, or leave "
+        "it out");
+}
+
 /* Options that another model has, and this one not. */
 static err_code_t s_check_model(const tree_t *tree, const topology_t *self, err_t *err)
 {
@@ -635,6 +646,7 @@ static const struct {
     {s_check_quorum, "job.sync.quorum"},
     {s_check_encoding, "job.sync.encoding|job.sync.strategy"},
     {s_check_model, "job.model"},
+    {s_check_init, "job.init"},
     {s_check_data, "job.data|job.model"},
     {s_check_columns, "job.data"},
     {s_check_own, "job.data|regions"},

@@ -124,6 +124,9 @@ static const field_t s_fields[] = {
     {"job.seed", FIELD_WHOLE, .offset = JOB(seed), .min = "0", .max = "18446744073709551615",
      .otherwise = "1", .digest = true,
      .help = "what the first parameters and the order of samples come from"},
+    {"job.init", FIELD_PATH, .offset = JOB(init), .otherwise = "", .digest = true, .later = true,
+     .help = "SHA-256 of the first parameters, which `checkpoint import --model` has put into the state "
+             "directory; left out: they are drawn from job.seed"},
     {"job.optimizer", FIELD_MAP, .help = "how a gradient changes the parameters"},
     {"job.optimizer.name", FIELD_ENUM, .offset = JOB(optimizer.name), .values = s_optimizers + 1,
      .otherwise = "momentum", .digest = true, .help = "plain (sgd), or with running averages of gradients"},
