@@ -30,6 +30,7 @@
 #define TOPOLOGY_ALL                                                                                         \
     (SIZE_MAX - 1) /* links[].between while a file is read: every pair without a row of its own */
 #define TOPOLOGY_OFFERS_MAX 20
+#define TOPOLOGY_MILESTONES_MAX 8
 #define TOPOLOGY_NAME_MAX                                                                                    \
     32 /* region and offer names: letters, digits, '-' and '_', terminating zero included */
 #define TOPOLOGY_TEXT_MAX 256   /* paths, endpoints */
@@ -121,6 +122,9 @@ typedef struct {
             bool nesterov;
             double weight_decay;
             schedule_t schedule;
+            uint64_t milestones[TOPOLOGY_MILESTONES_MAX]; /* of schedule steps, percent of all samples */
+            size_t milestone_count;
+            double factor; /* of the rate, at each */
             double warmup; /* share of all samples over which the rate rises from 0; default 0 */
             double clip_norm, clip_value; /* of a worker's gradient; 0: not clipped */
         } optimizer;
