@@ -163,5 +163,6 @@ uint64_t job_samples_below(const job_region_t *self, uint64_t end)
 
 bool job_sends_rows(const topology_t *topology, const layout_t *layout)
 {
-    return layout_is_sparse(layout) && optimizer_find(topology->job.optimizer.name)->idles;
+    bool decays = topology->job.optimizer.weight_decay > 0;
+    return layout_is_sparse(layout) && optimizer_find(topology->job.optimizer.name)->idles && !decays;
 }

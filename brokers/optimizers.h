@@ -18,16 +18,24 @@ typedef enum {
 } optimizer_name_t;
 #undef OPTIMIZER
 
+/* How the learning rate goes, by the share of all samples that is applied. */
+typedef enum { SCHEDULE_CONSTANT, SCHEDULE_LINEAR, SCHEDULE_COSINE, SCHEDULE_STEPS } schedule_t;
+
 typedef struct {
     optimizer_name_t id;
     const char *name;
     /* each of the parameters' size, 0 at the start; NULL: it remembers no more */
     const char *tensors[OPTIMIZER_TENSORS_MAX];
-    bool momentum; /* uses the key job.optimizer.momentum */
-    bool counts;   /* a step depends on its number, so that is stored */
-    bool idles;    /* a gradient of 0 changes nothing, neither parameters nor what it remembers */
-    bool evens;    /* a step is about as long as the rate, however large gradients are */
-    double lr;     /* what job.optimizer.lr is when the topology does not say; 0: as for all */
+    bool momentum;           /* uses the key job.optimizer.momentum */
+    bool nesterov;           /* uses the key job.optimizer.nesterov */
+    bool counts;             /* a step depends on its number, so that is stored */
+    bool idles;              /* a gradient of 0 changes nothing, neither parameters nor what it remembers */
+    bool evens;              /* a step is about as long as the rate, however large gradients are */
+    bool decays_apart;       /* weight decay is no part of the gradient */
+    bool rows;               /* of a sparse tensor it looks at rows as a whole */
+    double lr;               /* what job.optimizer.lr is when the topology does not say; 0: as for all */
+    double decay;            /* what job.optimizer.weight_decay is then */
+    optimizer_name_t moving; /* what it is when it is given a momentum, where that is another one */
 } optimizer_row_t;
 
 const optimizer_row_t *optimizer_find(optimizer_name_t id);

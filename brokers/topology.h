@@ -97,7 +97,9 @@ typedef struct {
             optimizer_name_t name;
             double lr;
             double momentum;
-            bool linear;   /* schedule: constant or linear */
+            bool nesterov;
+            double weight_decay;
+            schedule_t schedule;
             double warmup; /* share of all samples over which the rate rises from 0; default 0 */
             double clip_norm, clip_value; /* of a worker's gradient; 0: not clipped */
         } optimizer;

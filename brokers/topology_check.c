@@ -57,6 +57,12 @@ void topology_complete(const tree_t *tree, topology_t *self)
     if (strategy->outer_momentum > 0 && !s_written(tree, "job.sync.outer_momentum"))
         self->job.sync.outer_momentum = strategy->outer_momentum;
     const optimizer_row_t *optimizer = optimizer_find(self->job.optimizer.name);
+    if (optimizer->moving && self->job.optimizer.momentum > 0 && s_written(tree, "job.optimizer.momentum")) {
+        self->job.optimizer.name = optimizer->moving;
+        optimizer = optimizer_find(optimizer->moving);
+    }
+    if (optimizer->decay > 0 && !s_written(tree, "job.optimizer.weight_decay"))
+        self->job.optimizer.weight_decay = optimizer->decay;
     if (optimizer->lr > 0 && !s_written(tree, "job.optimizer.lr"))
         self->job.optimizer.lr = optimizer->lr;
     if (!optimizer->momentum && !s_written(tree, "job.optimizer.momentum"))
@@ -150,6 +156,13 @@ static err_code_t s_check_momentum(const tree_t *tree, const topology_t *self, e
     if (!optimizer->momentum && self->job.optimizer.momentum > 0)
         return s_fail(tree, "job.optimizer.momentum", err,
                       "%s has none; write name: momentum, or leave it out", optimizer->name);
+    if (self->job.optimizer.nesterov && !optimizer->nesterov)
+        return s_fail(tree, "job.optimizer.nesterov", err,
+                      "is for a momentum of sgd; write name: momentum, or leave it out");
+    if (self->job.optimizer.nesterov && !(self->job.optimizer.momentum > 0))
+        return s_fail(
+            tree, "job.optimizer.nesterov", err,
+            "looks ahead along a momentum, and there is none; write momentum: 0.9 too, or leave it out");
     return ERR_OK;
 }
 

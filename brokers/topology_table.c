@@ -22,8 +22,9 @@ static const char s_optimizers[] =
 #undef OPTIMIZER
 
 _Static_assert(sizeof(strategy_name_t) == sizeof(unsigned) && sizeof(optimizer_name_t) == sizeof(unsigned) &&
-                   sizeof(durability_t) == sizeof(unsigned) && sizeof(inside_t) == sizeof(unsigned) &&
-                   sizeof(security_t) == sizeof(unsigned) && sizeof(objective_t) == sizeof(unsigned),
+                   sizeof(schedule_t) == sizeof(unsigned) && sizeof(durability_t) == sizeof(unsigned) &&
+                   sizeof(inside_t) == sizeof(unsigned) && sizeof(security_t) == sizeof(unsigned) &&
+                   sizeof(objective_t) == sizeof(unsigned),
                "enums of the table are stored as unsigned int");
 
 #define DATA_KIND(ID, NAME, TEXT, ...) "|" TEXT
@@ -67,9 +68,18 @@ static const field_t s_fields[] = {
     {"job.optimizer.momentum", FIELD_NUMBER, .offset = JOB(optimizer.momentum), .min = "0", .max = "1",
      .below = true, .otherwise = "0.9", .digest = true, .carry = true,
      .help = "how much of the last update goes on"},
-    {"job.optimizer.schedule", FIELD_FLAG, .offset = JOB(optimizer.linear), .values = "constant|linear",
-     .otherwise = "linear", .digest = true, .carry = true,
-     .help = "linear: the learning rate falls to 0 at the last sample"},
+    {"job.optimizer.nesterov", FIELD_BOOL, .offset = JOB(optimizer.nesterov), .otherwise = "false",
+     .digest = true, .carry = true, .help = "the momentum looks one step ahead; of sgd and momentum"},
+    {"job.optimizer.weight_decay", FIELD_NUMBER, .offset = JOB(optimizer.weight_decay), .min = "0",
+     .max = "1", .below = true, .otherwise = "0", .digest = true, .carry = true,
+     .help =
+         "how strongly weights, not biases and norms, are drawn to 0: as a part of the gradient, with adamw "
+         "beside it"},
+    {"job.optimizer.schedule", FIELD_ENUM, .offset = JOB(optimizer.schedule),
+     .values = "constant|linear|cosine|steps", .otherwise = "linear", .digest = true, .carry = true,
+     .help =
+         "how the learning rate goes: linear and cosine fall to 0 at the last sample, steps by a factor at "
+         "each milestone"},
     {"job.optimizer.warmup", FIELD_RATIO, .offset = JOB(optimizer.warmup), .min = "0", .max = "0.5",
      .otherwise = "0", .digest = true, .carry = true,
      .help =

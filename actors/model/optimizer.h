@@ -2,8 +2,13 @@
  * it. Which optimizers there are is brokers/optimizers.def; the formula of each is in its file in
  * actors/model/optimizers.
  *
- *   schedule   constant: lr;  linear: lr (1 - done), done = share of all samples of the job applied here
+ *   schedule   the rate when `done` of all samples of the job are applied here:
+ *              constant  lr
+ *              linear    lr (1 - done)
+ *              cosine    lr (1 + cos(pi done)) / 2                        (Loshchilov, arXiv 1608.03983)
+ *              steps     lr factor^k, k: milestones that are reached
  *   warm-up    the rate times done / warmup while done < warmup           (Goyal et al., arXiv 1706.02677)
+ *   decay      g <- g + decay w before the step, or beside it (optimizers.def), of what decays
  *
  * Threads  any; pure functions.
  */
@@ -17,14 +22,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum { SCHEDULE_CONSTANT, SCHEDULE_LINEAR } schedule_t;
-
 typedef struct {
     optimizer_name_t kind;
     float lr;       /* at the start */
     float momentum; /* 0 where it has none */
+    float decay;
+    bool nesterov;
     schedule_t schedule;
-    double warmup; /* share of all samples over which the rate rises from 0; 0: none */
+    double warmup;              /* share of all samples over which the rate rises from 0; 0: none */
+    const uint64_t *milestones; /* (milestone_count) percent of all samples, ascending; borrowed */
+    size_t milestone_count;
+    double factor;
 } optimizer_t;
 
 /* One step over a part of the parameters: w, g (n) float32, and the same part of each tensor that the
@@ -32,6 +40,9 @@ typedef struct {
 typedef struct {
     float lr;
     uint64_t number; /* steps that what it remembers has had, with this one: from 1 */
+    bool decays;
+    size_t row;    /* elements of a row, where a tensor is sparse; 0: it is not */
+    size_t before; /* of the first row those that lie before this part */
     size_t n;
     const float *w, *g;
     const float *state[OPTIMIZER_TENSORS_MAX];

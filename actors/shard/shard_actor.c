@@ -31,6 +31,7 @@ typedef struct {
     shard_actor_t with;
     char name[WIRE_NAME_SIZE]; /* for the log */
     shard_core_t *core;
+    layout_t *layout; /* of the model, which the core reads */
     uint64_t incarnation;
     char dir[STATEDIR_PATH_MAX];
     kv_t *kv;
@@ -199,7 +200,7 @@ static err_code_t s_start(shard_hint_t *self, shard_spec_t *spec, const layout_t
 
 static err_code_t s_make_core(shard_hint_t *self, err_t *err)
 {
-    layout_t *layout = calloc(1, sizeof *layout);
+    layout_t *layout = self->layout = calloc(1, sizeof *layout);
     CHECK(layout);
     err_code_t rc = model_layout_of(self->with.topology->job.model, layout, err);
     size_t first = 0, end = 0;
@@ -214,6 +215,8 @@ static err_code_t s_make_core(shard_hint_t *self, err_t *err)
                          .incarnation = self->incarnation,
                          .elements = end - first,
                          .layout = rc ? 0 : layout_digest(layout),
+                         .tensors = layout,
+                         .first = first,
                          .chunk_bytes = MESSAGE_CHUNK_BYTES,
                          .history = rng_entropy() | 1,
                          .patches = !rc && job_sends_rows(self->with.topology, layout),
@@ -221,7 +224,6 @@ static err_code_t s_make_core(shard_hint_t *self, err_t *err)
                          .breaks = breaks_off()};
     if (!rc)
         rc = s_start(self, &spec, layout, first, err);
-    free(layout);
     return rc;
 }
 
@@ -302,6 +304,7 @@ static void s_close_shard(void *hint)
 {
     shard_hint_t *self = hint;
     s_close_store(self);
+    free(self->layout);
     free(self);
 }
 

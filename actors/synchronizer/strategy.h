@@ -73,6 +73,13 @@
  * key: tried beside this with LeNet at a rate near divergence it kept two of four runs from diverging, and
  * cost the others a little.
  *
+ * Averages (running statistics, TENSOR_AVERAGE) cross as what they are, whatever the strategy exchanges, and
+ * are never encoded. In a region  w <- w + rate (seen - w)  for each batch, where `seen` is the batch's. The
+ * value of another region's delta, v, acts as under ama:  w <- (1 - a) w + a v;  a round's is the mean of the
+ * regions', and with ssgd that of what they have seen. So they lie between what was seen, and a variance is
+ * never below zero, as sums of late changes, or an outer momentum, could take it. A sum of `every` gradients
+ * would need another rate; values need none. They are not compensated. Fixed tensors are not exchanged.
+ *
  * `every: auto` (strategies that do not wait): a cut is made when every destination has taken the
  * one before and every_least steps are done, and at every_most steps in any case; it is the same
  * cut for all destinations.

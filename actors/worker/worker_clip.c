@@ -51,11 +51,21 @@ static void s_shorten(const worker_clip_t *self, float *gradient, float factor)
     }
 }
 
-bool worker_clip(const worker_clip_t *self, float *gradient)
+static void s_see(const worker_clip_t *self, const float *w, float *gradient)
+{
+    for (size_t i = 0; i < self->spans.count; i++) {
+        const span_t *span = &self->spans.items[i];
+        for (size_t k = span->first; span->rule == TENSOR_AVERAGE && k < span->end; k++)
+            gradient[k] = w[k] - gradient[k];
+    }
+}
+
+bool worker_clip(const worker_clip_t *self, const float *w, float *gradient)
 {
     double squares;
     if (!s_measure(self, gradient, &squares))
         return false;
+    s_see(self, w, gradient);
     if (self->value > 0) {
         s_clamp(self, gradient);
         CHECK(s_measure(self, gradient, &squares)); /* of finite values finite ones */

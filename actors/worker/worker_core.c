@@ -444,7 +444,7 @@ static void s_begin_push(worker_core_t *self, uint64_t samples, int64_t now_us)
     uint64_t pushed = self->slot.batch, next;
     buf_t *gradient = worker_gradients_taken(&self->gradients);
     bool evaluate, carried;
-    if (!worker_clip(&self->gradients.clip, buf_data(gradient)))
+    if (!worker_clip(&self->gradients.clip, self->pull.params, buf_data(gradient)))
         gradient = NULL;
     worker_push_t *push = worker_pushes_free(&self->pushes);
     worker_push_load(push, gradient, &self->pull.touched);

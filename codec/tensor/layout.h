@@ -20,8 +20,8 @@
 /* How a gradient that arrives changes a tensor's values. */
 typedef enum {
     TENSOR_OPTIMIZER, /* a step of the job's optimizer */
-    TENSOR_AVERAGE,   /* w <- w - rate g, no optimizer: running statistics, whose "gradient" is w - seen */
-    TENSOR_FIXED      /* nothing: it is never pushed and never changes */
+    TENSOR_AVERAGE,   /* w <- w - rate (w - seen): running statistics, whose "gradient" is w - seen */
+    TENSOR_FIXED      /* nothing: it never changes, and is not exchanged */
 } tensor_rule_t;
 
 typedef struct {

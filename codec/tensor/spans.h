@@ -25,8 +25,25 @@ typedef struct {
     size_t count;
 } spans_t;
 
+/* A part of one span. */
+typedef struct {
+    const span_t *span; /* NULL: none */
+    size_t first, end;
+} span_part_t;
+
 /* Cuts the range [first, end) of the flat array. No layout: all of it is the optimizer's, and decays. */
 void spans_init(spans_t *self, const layout_t *layout, size_t first, size_t end);
 void spans_fini(spans_t *self);
+
+/* The beginning of [first, end), as far as it is of one span; none where it is empty. So
+ *     for (span_part_t part = spans_part(s, 0, n); part.span; part = spans_part(s, part.end, n)) */
+span_part_t spans_part(const spans_t *self, size_t first, size_t end);
+
+/* The end of at most `most` elements from `first` on, before a row that would be cut, unless that is all. */
+size_t spans_end(const spans_t *self, size_t first, size_t most);
+
+/* How many elements have that rule. */
+size_t spans_count(const spans_t *self, tensor_rule_t rule);
+bool spans_have_rows(const spans_t *self);
 
 #endif

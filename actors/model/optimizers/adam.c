@@ -5,7 +5,7 @@
  *
  * b1 is job.optimizer.momentum. Source: Adam, Kingma and Ba, arXiv 1412.6980, algorithm 1. */
 
-#include "actors/model/optimizers/step.h"
+#include "actors/model/optimizers/adam.h"
 
 #include <math.h>
 
@@ -44,7 +44,7 @@ static void s_move_adam(const rates_t *rates, const optimizer_step_t *step)
     }
 }
 
-static void s_step_adam(const optimizer_t *self, const optimizer_step_t *step)
+void adam_step(const optimizer_t *self, const optimizer_step_t *step)
 {
     rates_t rates = {.lr = step->lr,
                      .beta1 = self->momentum,
@@ -54,4 +54,4 @@ static void s_step_adam(const optimizer_t *self, const optimizer_step_t *step)
     s_move_adam(&rates, step);
 }
 
-optimizer_stepper_t *const optimizer_adam = s_step_adam;
+optimizer_stepper_t *const optimizer_adam = adam_step;

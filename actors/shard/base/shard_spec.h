@@ -6,6 +6,7 @@
 #define ACTORS_SHARD_BASE_SHARD_SPEC_H
 
 #include "brokers/job.h"
+#include "codec/tensor/layout.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,8 +18,11 @@ typedef struct {
     size_t region_index;
     size_t shard_index;
     uint64_t incarnation;
-    size_t elements;    /* of this shard */
-    uint64_t layout;    /* layout_digest of the model */
+    size_t elements; /* of this shard */
+    uint64_t layout; /* layout_digest of the model */
+    /* the model's, borrowed for the life of the core; NULL: all of it is the optimizer's */
+    const layout_t *tensors;
+    size_t first;       /* of the model's elements, the first of this shard's */
     uint64_t run;       /* identity of the run, stored with every snapshot; RUN_ID_NONE: not known */
     size_t chunk_bytes; /* MESSAGE_CHUNK_BYTES; small in the simulator; a multiple of 4 */
     uint64_t history;   /* random, for a start that loses something; not 0 */

@@ -8,8 +8,14 @@
 uint64_t shard_carry_rate(const topology_t *topology)
 {
     double values[] = {topology->job.optimizer.lr, topology->job.optimizer.momentum,
-                       topology->job.optimizer.linear ? 1 : 0, topology->job.optimizer.warmup};
-    return hash_checksum(values, sizeof values) | 1;
+                       (double)topology->job.optimizer.schedule, topology->job.optimizer.warmup};
+    double later[] = {topology->job.optimizer.nesterov ? 1 : 0, topology->job.optimizer.weight_decay};
+    uint64_t rate = hash_checksum(values, sizeof values);
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
+        if (later[i] > 0) /* 0: as before there was this key */
+            rate = hash_checksum((uint64_t[]){rate, i, hash_checksum(&later[i], sizeof later[i])},
+                                 3 * sizeof rate);
+    return rate | 1;
 }
 
 static uint64_t s_applied(const message_t *state)
@@ -55,7 +61,8 @@ static bool s_is_early(const topology_t *topology, uint64_t width, const message
 /* Rounds may be other steps now. Warmup and a falling rate are of the whole job. */
 static bool s_changes_rounds(const topology_t *topology, bool epochs, const message_t *state)
 {
-    bool follows = topology->job.optimizer.linear || topology->job.optimizer.warmup > 0;
+    bool follows =
+        topology->job.optimizer.schedule != SCHEDULE_CONSTANT || topology->job.optimizer.warmup > 0;
     uint64_t then = state->shard_state.rate;
     bool rate = then && then != shard_carry_rate(topology);
     return !strategy_find(topology->job.sync.strategy)->local_step && (rate || (epochs && follows));

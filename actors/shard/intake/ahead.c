@@ -48,10 +48,12 @@ static bool s_is_first_of_some(const staged_t *staged)
     return staged->assembly.have == 1 && staged->assembly.chunk_count > 1;
 }
 
-/* A step is of one push, which is applied at once, and nobody else's parameters are changed by it. */
+/* A step is of one push, which is applied at once and in any pieces, and nobody else's parameters are
+ * changed by it. */
 static bool s_may_begin(const intake_t *self)
 {
-    return self->base->region->width == 1 && self->terms.steps && !buf_is_unique(self->replica->parameters);
+    return self->base->region->width == 1 && self->terms.steps && !self->replica->whole_rows &&
+           !buf_is_unique(self->replica->parameters);
 }
 
 static bool s_begin_ahead(intake_t *self, const staged_t *staged)

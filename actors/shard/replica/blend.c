@@ -56,6 +56,14 @@ const float *blend_read(const blend_t *self, size_t first, size_t count)
     return y;
 }
 
+float blend_evened(const blend_t *self)
+{
+    double weights = 0;
+    for (size_t p = 0; p < self->count; p++)
+        weights += self->parts[p].weight;
+    return (float)(self->divisor / weights);
+}
+
 bool slice_finite(const slice_t *slice, float *scratch)
 {
     const char *at = slice_peek(slice);

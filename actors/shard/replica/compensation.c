@@ -130,24 +130,43 @@ static float s_factor(const compensation_t *compensation, uint64_t steps)
     return compensation->lambda / (steps > 1 ? (float)steps : 1.0f);
 }
 
+static float s_share(const replica_t *self, const late_t *late)
+{
+    return (float)self->base->spec.job->regions[late->origin].share;
+}
+
+/* Averages are no gradients, and are left as they came. */
+static const float *s_compensate(replica_t *self, const compensation_base_t *base, const float *others,
+                                 float factor, size_t first, size_t count, const float *g)
+{
+    float *late = self->compensation.block, *before = late + SHARD_BLOCK;
+    vector_compensate(count, late, factor, g, before, others + first,
+                      (const float *)buf_peek(base->own) + first);
+    for (span_part_t part = spans_part(&self->spans, first, first + count); part.span;
+         part = spans_part(&self->spans, part.end, first + count))
+        if (part.span->rule != TENSOR_OPTIMIZER)
+            memcpy(late + (part.first - first), g + (part.first - first),
+                   (part.end - part.first) * sizeof *late);
+    return late;
+}
+
 static void s_block(replica_t *self, const pass_t *pass, const target_t *others,
                     const compensation_base_t *base, float factor, size_t first, size_t count, const float *g)
 {
-    float *late = self->compensation.block, *before = late + SHARD_BLOCK;
+    float *before = self->compensation.block + SHARD_BLOCK;
     memcpy(before, pass->w.from + first, count * sizeof *before); /* the step may be made in place */
-    if (base) {
-        vector_compensate(count, late, factor, g, before, others->from + first,
-                          (const float *)buf_peek(base->own) + first);
-        g = late;
-    }
+    if (base)
+        g = s_compensate(self, base, others->from, factor, first, count, g);
     version_pass_block(self, pass, first, count, g);
     if (others->next)
         memcpy(others->to + first, others->from + first, count * sizeof *others->to);
     vector_add_difference(count, others->to + first, pass->w.to + first, before);
 }
 
-static bool s_step(replica_t *self, const compensation_base_t *base, float factor, const blend_t *gradient)
+static bool s_step(replica_t *self, const compensation_base_t *base, const late_t *late,
+                   const blend_t *gradient)
 {
+    float factor = s_factor(&self->compensation, late->steps);
     pass_t pass;
     target_t others = {0};
     if (!version_pass_open(self, true, false, false, &pass) ||
@@ -156,9 +175,10 @@ static bool s_step(replica_t *self, const compensation_base_t *base, float facto
         self->base->short_of_memory = true;
         return false;
     }
-    for (size_t i = 0; i < self->base->spec.elements; i += SHARD_BLOCK) {
-        size_t n = self->base->spec.elements - i < SHARD_BLOCK ? self->base->spec.elements - i : SHARD_BLOCK;
-        s_block(self, &pass, &others, base, factor, i, n, blend_read(gradient, i, n));
+    pass.average = s_share(self, late);
+    for (size_t i = 0, end; i < self->base->spec.elements; i = end) {
+        end = version_block_end(self, i);
+        s_block(self, &pass, &others, base, factor, i, end - i, blend_read(gradient, i, end - i));
     }
     version_pass_commit(self, &pass);
     version_commit(self, &others);
@@ -169,9 +189,9 @@ bool compensation_step(replica_t *self, const late_t *late, const blend_t *gradi
 {
     compensation_t *compensation = &self->compensation;
     if (!compensation->on)
-        return version_step(self, gradient, true, false);
+        return version_step_of(self, gradient, s_share(self, late));
     const compensation_base_t *base = s_find_base(compensation, late);
-    if (!s_step(self, base, s_factor(compensation, late->steps), gradient))
+    if (!s_step(self, base, late, gradient))
         return false;
     self->base->counts.uncompensated += !base;
     if (base)

@@ -14,19 +14,91 @@
  * Under ssgd a gradient is weighted by its samples, and a last one without samples weighs nothing: there the
  * residual of the last round ends with the run, unless gradients are counts and simply added.
  *
+ * Averages are not encoded: they are few, their errors would be a model's, and one that rounds to zero is
+ * divided by. Their values stand as they are before the encoded bytes, and have no residual. What is fixed
+ * is not sent: it is zero in what is encoded, and nobody reads it.
+ *
  * Under a waiting strategy a region adds its own contribution as the others see it, so that
  * replicas stay equal. */
 
 #include "actors/shard/replica/exchange.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 void encode_derive(replica_t *self)
 {
     self->encoding = strategy_encoding(self->base->spec.topology, &self->encoding_setting);
 }
 
+/* Before the bytes of an encoding; what is not encoded has them in their place. */
+static size_t s_average_bytes(const replica_t *self, uint64_t encoding)
+{
+    return encoding ? spans_count(&self->spans, TENSOR_AVERAGE) * sizeof(float) : 0;
+}
+
 size_t encode_bytes_most(const replica_t *self)
 {
-    return encoding_size_most(self->encoding, &self->encoding_setting, self->base->spec.elements);
+    return encoding_size_most(self->encoding, &self->encoding_setting, self->base->spec.elements) +
+           s_average_bytes(self, self->encoding->number);
+}
+
+/* -- averages ---------------------------------------------------------------------------------------------
+ */
+
+static bool s_has_rules(const replica_t *self)
+{
+    return spans_count(&self->spans, TENSOR_OPTIMIZER) < self->base->spec.elements;
+}
+
+/* To be encoded: what the optimizer has, and zero. */
+static const float *s_encodable(const replica_t *self, const buf_t *values, buf_t *blank)
+{
+    if (!blank)
+        return buf_peek(values);
+    float *x = buf_data(blank);
+    memcpy(x, buf_peek(values), base_bytes(self->base));
+    for (size_t i = 0; i < self->spans.count; i++) {
+        const span_t *span = &self->spans.items[i];
+        if (span->rule != TENSOR_OPTIMIZER)
+            memset(x + span->first, 0, (span->end - span->first) * sizeof *x);
+    }
+    return x;
+}
+
+static size_t s_average_count(const span_t *span)
+{
+    return span->rule == TENSOR_AVERAGE ? span->end - span->first : 0;
+}
+
+/* False: they are not finite. */
+static bool s_put_averages(const replica_t *self, const float *values, char *ret_bytes)
+{
+    bool finite = true;
+    for (size_t i = 0; i < self->spans.count; i++) {
+        const float *from = values + self->spans.items[i].first;
+        size_t count = s_average_count(&self->spans.items[i]);
+        finite = finite && vector_finite(count, from);
+        memcpy(ret_bytes, from, count * sizeof *from);
+        ret_bytes += count * sizeof *from;
+    }
+    return finite;
+}
+
+/* The bytes are as many as there are. */
+static bool s_get_averages(const replica_t *self, reader_t *bytes, float *values)
+{
+    bool finite = true;
+    for (size_t i = 0; i < self->spans.count; i++) {
+        float *to = values + self->spans.items[i].first;
+        size_t count = s_average_count(&self->spans.items[i]);
+        const void *at = count ? reader_take(bytes, count * sizeof *to, to) : to;
+        CHECK(at);
+        if (at != to)
+            memcpy(to, at, count * sizeof *to);
+        finite = finite && vector_finite(count, to);
+    }
+    return finite;
 }
 
 static bool s_finite(replica_t *self, buf_t **values_p)
@@ -41,6 +113,7 @@ static bool s_finite(replica_t *self, buf_t **values_p)
 /* Room for an encoded cut. */
 typedef struct {
     buf_t *bytes, *residual, *view;
+    buf_t *blank;  /* for what is encoded where averages are not; NULL: there are none */
     bool in_place; /* residual is the version's own */
 } room_t;
 
@@ -51,6 +124,8 @@ static void s_leave(replica_t *self, room_t *room)
         version_release(self, &room->residual);
     if (room->view)
         version_release(self, &room->view);
+    if (room->blank)
+        version_release(self, &room->blank);
 }
 
 static bool s_find_room(replica_t *self, bool view, room_t *ret)
@@ -59,7 +134,8 @@ static bool s_find_room(replica_t *self, bool view, room_t *ret)
     ret->bytes = buf_new(encode_bytes_most(self));
     ret->residual = ret->in_place ? self->residual : version_fresh(self);
     ret->view = view ? version_fresh(self) : NULL;
-    if (ret->bytes && ret->residual && (ret->view || !view))
+    ret->blank = s_has_rules(self) ? version_fresh(self) : NULL;
+    if (ret->bytes && ret->residual && !view == !ret->view && s_has_rules(self) == (ret->blank != NULL))
         return true;
     s_leave(self, ret);
     return false;
@@ -94,7 +170,13 @@ static err_code_t s_decode(const replica_t *self, uint64_t encoding, const slice
 {
     const encoding_t *row = encoding_find(encoding);
     CHECK(row);
-    return encoding_decode(row, slices, count, buf_data(view), self->base->spec.elements, NULL);
+    reader_t bytes = reader_of(slices, count), averages = bytes;
+    if (!reader_skip(&bytes, s_average_bytes(self, encoding)))
+        return ERR_SHAPE;
+    err_code_t code = encoding_decode_rest(row, &bytes, buf_data(view), self->base->spec.elements, NULL);
+    if (!code && encoding && !s_get_averages(self, &averages, buf_data(view)))
+        code = ERR_NUMBER;
+    return code;
 }
 
 err_code_t encode_view(const replica_t *self, uint64_t encoding, buf_t *data, buf_t *ret_view)
@@ -107,21 +189,24 @@ err_code_t encode_view(const replica_t *self, uint64_t encoding, buf_t *data, bu
 
 static err_code_t s_encode(replica_t *self, const buf_t *values, room_t *room, encoded_t *ret)
 {
-    size_t size;
+    size_t size, averages = s_average_bytes(self, self->encoding->number);
+    char *bytes = buf_data(room->bytes);
     encoding_input_t input = {.count = self->base->spec.elements,
-                              .values = buf_peek(values),
+                              .values = s_encodable(self, values, room->blank),
                               .residual = self->residual ? buf_peek(self->residual) : NULL,
                               .ret_residual = buf_data(room->residual)};
     input.scale = self->exchange->scale(self, &input.threshold);
+    if (!s_put_averages(self, buf_peek(values), bytes))
+        return ERR_NUMBER;
     err_code_t code =
-        encoding_encode(self->encoding, &self->encoding_setting, &input, buf_data(room->bytes), &size, NULL);
+        encoding_encode(self->encoding, &self->encoding_setting, &input, bytes + averages, &size, NULL);
     if (code)
         return code;
     s_keep_residual(self, room);
     if (size == 0)
         return ERR_OK; /* nothing is significant */
     ret->encoding = self->encoding->number;
-    ret->data = s_fit(&room->bytes, size);
+    ret->data = s_fit(&room->bytes, averages + size);
     CHECK(ret->data);
     if (!room->view)
         return ERR_OK;
@@ -166,7 +251,9 @@ bool encode_accepts(const replica_t *self, uint64_t encoding)
 bool encode_fits(const replica_t *self, uint64_t encoding, uint64_t size)
 {
     const encoding_t *row = encoding_find(encoding);
-    return row && encoding_fits(row, &self->encoding_setting, self->base->spec.elements, size);
+    size_t averages = s_average_bytes(self, encoding);
+    return row && size >= averages &&
+           encoding_fits(row, &self->encoding_setting, self->base->spec.elements, size - averages);
 }
 
 bool encode_decode(replica_t *self, uint64_t encoding, const assembly_t *assembly, buf_t **ret_view,

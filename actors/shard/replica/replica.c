@@ -8,7 +8,9 @@ static optimizer_t s_optimizer(const topology_t *topology)
         .kind = topology->job.optimizer.name,
         .lr = (float)topology->job.optimizer.lr,
         .momentum = (float)topology->job.optimizer.momentum,
-        .schedule = topology->job.optimizer.linear ? SCHEDULE_LINEAR : SCHEDULE_CONSTANT,
+        .decay = (float)topology->job.optimizer.weight_decay,
+        .nesterov = topology->job.optimizer.nesterov,
+        .schedule = topology->job.optimizer.schedule,
         .warmup = topology->job.optimizer.warmup,
     };
 }
@@ -16,6 +18,8 @@ static optimizer_t s_optimizer(const topology_t *topology)
 void replica_init(replica_t *self, base_t *base, const exchange_t *exchange)
 {
     *self = (replica_t){.base = base, .exchange = exchange, .optimizer = s_optimizer(base->spec.topology)};
+    spans_init(&self->spans, base->spec.tensors, base->spec.first, base->spec.first + base->spec.elements);
+    self->whole_rows = optimizer_find(self->optimizer.kind)->rows && spans_have_rows(&self->spans);
     self->scratch = malloc(2 * SHARD_BLOCK * sizeof *self->scratch);
     self->sums = malloc(SHARD_BLOCK * sizeof *self->sums);
     CHECK(self->scratch && self->sums);
@@ -50,6 +54,7 @@ void replica_fini(replica_t *self)
         buf_destroy(&self->spares[i]);
     ranges_fini(&self->applied);
     ranges_fini(&self->refused);
+    spans_fini(&self->spans);
     free(self->scratch);
     free(self->sums);
 }

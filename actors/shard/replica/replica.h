@@ -16,6 +16,7 @@
 #include "codec/base/ranges.h"
 #include "codec/compress/encoding.h"
 #include "codec/tensor/patch.h"
+#include "codec/tensor/spans.h"
 
 #define REPLICA_TENSORS_MAX (7u + OPTIMIZER_TENSORS_MAX)
 #define SHARD_SPARES 3u /* released buffers kept for the next copy on write */
@@ -48,6 +49,8 @@ typedef struct {
 /* A pass over the version that applies one gradient. */
 typedef struct {
     target_t w, state[OPTIMIZER_TENSORS_MAX], open;
+    float evened;  /* blend_evened of what comes */
+    float average; /* how far averages go towards what comes; below 0: by their own rate, towards a batch's */
     float lr;
     uint64_t number; /* of the optimizer's step */
 } pass_t;
@@ -114,6 +117,8 @@ typedef struct exchange exchange_t;
 typedef struct {
     base_t *base;
     const exchange_t *exchange; /* what the strategy does here */
+    spans_t spans;              /* of the tensors that this shard's elements are of */
+    bool whole_rows;            /* the optimizer looks at rows as a whole, and there are some */
     optimizer_t optimizer;
     const encoding_t *encoding;
     encoding_setting_t encoding_setting;
@@ -166,11 +171,17 @@ void pending_reopen(replica_t *self); /* no contribution is a region's last any 
 
 /* blend */
 const float *blend_read(const blend_t *self, size_t first, size_t count);
+/* This times what blend_read gives is a mean of the parts: 1, but where the divisor counts a region with two
+ * parts once. */
+float blend_evened(const blend_t *self);
 bool slice_finite(const slice_t *slice, float *scratch); /* any alignment; size a multiple of 4 */
 
 /* version: all or nothing; false without memory */
 bool version_step(replica_t *self, const blend_t *gradient, bool step, bool accumulate);
-/* The same in pieces; `apart`: nothing is changed in place, so that it can be dropped. */
+/* A step with the gradients of a region, whose averages are taken by `share`. */
+bool version_step_of(replica_t *self, const blend_t *gradient, float share);
+/* The same in pieces, block by block; `apart`: nothing is changed in place, so that it can be dropped. */
+size_t version_block_end(const replica_t *self, size_t first);
 bool version_pass_open(replica_t *self, bool step, bool accumulate, bool apart, pass_t *ret_pass);
 void version_pass_block(const replica_t *self, const pass_t *pass, size_t first, size_t count,
                         const float *g);

@@ -79,8 +79,13 @@ void version_commit(replica_t *self, target_t *target)
     *target = (target_t){0};
 }
 
+/* -- a pass over gradients --------------------------------------------------------------------------------
+ */
+
 static void s_accumulate(const target_t *open, size_t first, size_t count, const float *g)
 {
+    if (!open->slot)
+        return;
     if (!open->from) {
         memcpy(open->to + first, g, count * sizeof *g);
         return;
@@ -94,7 +99,9 @@ static bool s_open_step(replica_t *self, bool step, bool accumulate, bool apart,
 {
     *pass = (pass_t){
         .lr = optimizer_rate(&self->optimizer, self->samples_applied, self->base->spec.job->samples_total),
-        .number = self->state_steps + 1};
+        .number = self->state_steps + 1,
+        .evened = 1,
+        .average = -1};
     if (step && !version_open(self, &pass->w, &self->parameters, apart))
         return false;
     for (size_t i = 0; step && i < OPTIMIZER_TENSORS_MAX; i++)
@@ -111,10 +118,21 @@ bool version_pass_open(replica_t *self, bool step, bool accumulate, bool apart, 
     return false;
 }
 
-static void s_optimize(const replica_t *self, const pass_t *pass, size_t first, size_t count, const float *g)
+/* A rule applied to a part of a block. */
+typedef void span_rule_t(const replica_t *self, const pass_t *pass, const span_part_t *part, const float *g);
+
+static void s_optimize(const replica_t *self, const pass_t *pass, const span_part_t *part, const float *g)
 {
+    const span_t *span = part->span;
+    size_t first = part->first, count = part->end - first;
+    s_accumulate(&pass->open, first, count, g);
+    if (!pass->w.slot)
+        return;
     optimizer_step_t step = {.lr = pass->lr,
                              .number = pass->number,
+                             .decays = span->decays,
+                             .row = span->row,
+                             .before = span->row ? (span->before + first - span->first) % span->row : 0,
                              .n = count,
                              .w = pass->w.from + first,
                              .g = g,
@@ -127,12 +145,50 @@ static void s_optimize(const replica_t *self, const pass_t *pass, size_t first, 
     optimizer_step(&self->optimizer, &step);
 }
 
+static void s_stay(const target_t *target, const span_part_t *part)
+{
+    if (target->slot && target->to != target->from)
+        memcpy(target->to + part->first, target->from + part->first,
+               (part->end - part->first) * sizeof(float));
+}
+
+/* The optimizer has no part in it. */
+static void s_keep(const replica_t *self, const pass_t *pass, const span_part_t *part, const float *g)
+{
+    (void)self;
+    (void)g;
+    s_stay(&pass->w, part);
+    for (size_t i = 0; i < OPTIMIZER_TENSORS_MAX; i++)
+        s_stay(&pass->state[i], part);
+    if (pass->open.slot)
+        memset(pass->open.to + part->first, 0, (part->end - part->first) * sizeof(float));
+}
+
+/* The accumulator gets the average itself, and where no step is made what was seen. */
+static void s_average(const replica_t *self, const pass_t *pass, const span_part_t *part, const float *seen)
+{
+    size_t first = part->first, count = part->end - first;
+    float rate = pass->average < 0 ? part->span->rate : pass->average;
+    s_keep(self, pass, part, seen);
+    if (pass->w.slot)
+        vector_mix(count, pass->w.to + first, 1 - rate, seen, rate * pass->evened);
+    if (pass->open.slot)
+        memcpy(pass->open.to + first, pass->w.slot ? pass->w.to + first : seen, count * sizeof *seen);
+}
+
 void version_pass_block(const replica_t *self, const pass_t *pass, size_t first, size_t count, const float *g)
 {
-    if (pass->w.slot)
-        s_optimize(self, pass, first, count, g);
-    if (pass->open.slot)
-        s_accumulate(&pass->open, first, count, g);
+    static span_rule_t *const rules[] = {
+        [TENSOR_OPTIMIZER] = s_optimize, [TENSOR_AVERAGE] = s_average, [TENSOR_FIXED] = s_keep};
+    size_t end = first + count;
+    for (span_part_t part = spans_part(&self->spans, first, end); part.span;
+         part = spans_part(&self->spans, part.end, end))
+        rules[part.span->rule](self, pass, &part, g + (part.first - first));
+}
+
+size_t version_block_end(const replica_t *self, size_t first)
+{
+    return spans_end(&self->spans, first, SHARD_BLOCK);
 }
 
 void version_pass_commit(replica_t *self, pass_t *pass)
@@ -177,19 +233,22 @@ static void s_fill_pass(const replica_t *self, pass_t *pass)
 static void s_pass_range(const replica_t *self, const pass_t *pass, const blend_t *gradient, size_t first,
                          size_t end)
 {
-    for (size_t i = first; i < end; i += SHARD_BLOCK) {
-        size_t n = end - i < SHARD_BLOCK ? end - i : SHARD_BLOCK;
-        version_pass_block(self, pass, i, n, blend_read(gradient, i, n));
+    for (size_t i = first, next; i < end; i = next) {
+        next = version_block_end(self, i);
+        next = next < end ? next : end;
+        version_pass_block(self, pass, i, next - i, blend_read(gradient, i, next - i));
     }
 }
 
-bool version_step(replica_t *self, const blend_t *gradient, bool step, bool accumulate)
+static bool s_step(replica_t *self, const blend_t *gradient, bool step, bool accumulate, float average)
 {
     pass_t pass;
     if (!version_pass_open(self, step, accumulate, false, &pass)) {
         self->base->short_of_memory = true;
         return false;
     }
+    pass.average = average;
+    pass.evened = blend_evened(gradient);
     const ranges_t *touched = gradient->touched;
     if (touched)
         s_fill_pass(self, &pass);
@@ -199,6 +258,29 @@ bool version_step(replica_t *self, const blend_t *gradient, bool step, bool accu
         s_pass_range(self, &pass, gradient, touched->items[i].first, touched->items[i].end);
     version_pass_commit(self, &pass);
     return true;
+}
+
+bool version_step(replica_t *self, const blend_t *gradient, bool step, bool accumulate)
+{
+    return s_step(self, gradient, step, accumulate, -1);
+}
+
+bool version_step_of(replica_t *self, const blend_t *gradient, float share)
+{
+    return s_step(self, gradient, true, false, share);
+}
+
+/* -- models -----------------------------------------------------------------------------------------------
+ */
+
+/* All but what is fixed. */
+static void s_mix(const replica_t *self, float *w, size_t first, size_t end, float keep, const float *model,
+                  float take)
+{
+    for (span_part_t part = spans_part(&self->spans, first, end); part.span;
+         part = spans_part(&self->spans, part.end, end))
+        if (part.span->rule != TENSOR_FIXED)
+            vector_mix(part.end - part.first, w + part.first, keep, model + (part.first - first), take);
 }
 
 bool version_mix(replica_t *self, const blend_t *model, float keep, float take)
@@ -212,10 +294,19 @@ bool version_mix(replica_t *self, const blend_t *model, float keep, float take)
         size_t n = self->base->spec.elements - i < SHARD_BLOCK ? self->base->spec.elements - i : SHARD_BLOCK;
         if (w.next)
             memcpy(w.to + i, w.from + i, n * sizeof *w.to);
-        vector_mix(n, w.to + i, keep, blend_read(model, i, n), take);
+        s_mix(self, w.to, i, i + n, keep, blend_read(model, i, n), take);
     }
     version_commit(self, &w);
     return true;
+}
+
+static void s_set(const replica_t *self, const target_t *w, size_t first, size_t end, const float *model)
+{
+    for (span_part_t part = spans_part(&self->spans, first, end); part.span;
+         part = spans_part(&self->spans, part.end, end))
+        memcpy(w->to + part.first,
+               part.span->rule == TENSOR_FIXED ? w->from + part.first : model + (part.first - first),
+               (part.end - part.first) * sizeof *w->to);
 }
 
 bool version_set(replica_t *self, const blend_t *model)
@@ -225,10 +316,11 @@ bool version_set(replica_t *self, const blend_t *model)
         s_abandon(self, &w);
         return false;
     }
-    float *to = buf_data(w.next);
+    w.from = buf_peek(self->parameters);
+    w.to = buf_data(w.next);
     for (size_t i = 0; i < self->base->spec.elements; i += SHARD_BLOCK) {
         size_t n = self->base->spec.elements - i < SHARD_BLOCK ? self->base->spec.elements - i : SHARD_BLOCK;
-        memcpy(to + i, blend_read(model, i, n), n * sizeof *to);
+        s_set(self, &w, i, i + n, blend_read(model, i, n));
     }
     version_commit(self, &w);
     return true;

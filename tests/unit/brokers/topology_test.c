@@ -68,7 +68,7 @@ Test(topology, what_is_left_out_has_its_default)
     cr_assert_eq(t->job.epochs, 1);
     cr_assert_eq(t->job.batch, 64);
     cr_assert_eq(t->job.seed, 1);
-    cr_assert(t->job.optimizer.name == OPTIMIZER_MOMENTUM && t->job.optimizer.linear);
+    cr_assert(t->job.optimizer.name == OPTIMIZER_MOMENTUM && t->job.optimizer.schedule == SCHEDULE_LINEAR);
     cr_assert(t->job.optimizer.lr == 0.01 && t->job.optimizer.momentum == 0.9);
     cr_assert_eq(t->job.sync.strategy, STRATEGY_ASGD_GA);
     cr_assert_eq(t->job.sync.every, 8);
@@ -231,6 +231,12 @@ Test(topology, defaults_follow_strategy_and_optimizer)
     t = s_set("job.optimizer.name=sgd");
     cr_assert(t->job.optimizer.name == OPTIMIZER_SGD && t->job.optimizer.momentum == 0);
     s_check_round_trip(t, "sgd");
+    t = s_parse(s_small, (const char *[]){"job.optimizer.name=sgd", "job.optimizer.momentum=0.8"}, 2);
+    cr_assert(t->job.optimizer.name == OPTIMIZER_MOMENTUM && t->job.optimizer.momentum > 0.7);
+    s_check_round_trip(t, "sgd with a momentum");
+    t = s_set("job.optimizer.name=adamw");
+    cr_assert(t->job.optimizer.weight_decay > 0.009 && t->job.optimizer.lr < 0.0011);
+    s_check_round_trip(t, "adamw");
     t = s_set("job.optimizer.name=adam");
     cr_assert(t->job.optimizer.lr == 0.001 && t->job.optimizer.momentum == 0.9);
     s_check_round_trip(t, "adam");

@@ -291,8 +291,17 @@ static const case_t s_cases[] = {
      "t.yaml:6:42: job.optimizer.clip_norm: \"-1\" is not a number; write a number from 0 to 1000000000"},
     {"lr: 0.1", "clip_value: x",
      "t.yaml:6:43: job.optimizer.clip_value: \"x\" is not a number; write a number from 0 to 1000000000"},
-    {"name: momentum", "name: adagrad",
-     "t.yaml:6:21: job.optimizer.name: \"adagrad\" is not known here; write sgd, momentum or adam"},
+    {"name: momentum", "name: lamb",
+     "t.yaml:6:21: job.optimizer.name: \"lamb\" is not known here; write sgd, momentum, adam, adamw or "
+     "adagrad"},
+    {"lr: 0.1", "weight_decay: 1",
+     "t.yaml:6:45: job.optimizer.weight_decay: \"1\" is too large; write a number from 0 to below 1"},
+    {"lr: 0.1", "nesterov: maybe",
+     "t.yaml:6:41: job.optimizer.nesterov: \"maybe\" is neither true nor false; write true or false"},
+    {"lr: 0.1", "schedule: exponential",
+     "t.yaml:6:41: job.optimizer.schedule: \"exponential\" is not known here; write constant, linear, cosine "
+     "or "
+     "steps"},
     {"every: 8", "staleness: 0",
      "t.yaml:7:40: job.sync.staleness: \"0\" is too small; write a whole number from 1 to 1000000"},
     {"name: t", "name: a b",
@@ -420,8 +429,16 @@ static const case_t s_cases[] = {
      "t.yaml:7:33: job.sync.every: strategy asgd exchanges at every step; write 1, or leave it out"},
     {"asgd-ga", "ssgd",
      "t.yaml:7:33: job.sync.every: strategy ssgd exchanges at every step; write 1, or leave it out"},
-    {"name: momentum", "name: sgd",
-     "t.yaml:6:45: job.optimizer.momentum: sgd has none; write name: momentum, or leave it out"},
+    {"name: momentum", "name: adagrad",
+     "t.yaml:6:49: job.optimizer.momentum: adagrad has none; write name: momentum, or leave it out"},
+    {"name: momentum, lr: 0.1, momentum: 0.5", "name: adam, nesterov: true",
+     "t.yaml:6:37: job.optimizer.nesterov: is for a momentum of sgd; write name: momentum, or leave it out"},
+    {"momentum: 0.5", "momentum: 0, nesterov: true",
+     "t.yaml:6:63: job.optimizer.nesterov: looks ahead along a momentum, and there is none; write momentum: "
+     "0.9 "
+     "too, or leave it out"},
+    {"name: momentum, lr: 0.1, momentum: 0.5", "name: sgd, nesterov: true",
+     "t.yaml:6:36: job.optimizer.nesterov: is for a momentum of sgd; write name: momentum, or leave it out"},
     {"name: b\n", "name: a\n",
      "t.yaml:16:11: regions[1].name: a is the name of regions[0] already; write another"},
     {"name: a\n", "name: b\n",

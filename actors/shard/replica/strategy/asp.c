@@ -22,8 +22,9 @@ static void s_made(replica_t *self, const encoded_t *cut)
 
 static bool s_take_asp(replica_t *self, const late_t *late, const blend_t *delta)
 {
-    (void)late;
-    act_t act = {.lr = self->outer.lr, .share = 1};
+    act_t act = {.lr = self->outer.lr,
+                 .share = 1,
+                 .average = (float)self->base->spec.job->regions[late->origin].share};
     return difference_act(self, delta, &act);
 }
 
@@ -31,8 +32,11 @@ static void s_subtract(replica_t *self, const buf_t *difference)
 {
     const float *d = buf_peek(difference);
     float *x = buf_data(self->outer.start);
-    for (size_t i = 0; i < self->base->spec.elements; i++)
-        x[i] -= d[i];
+    for (size_t s = 0; s < self->spans.count; s++) {
+        const span_t *span = &self->spans.items[s];
+        for (size_t i = span->first; span->rule == TENSOR_OPTIMIZER && i < span->end; i++)
+            x[i] -= d[i];
+    }
     buf_touch(self->outer.start);
 }
 

@@ -15,6 +15,9 @@
  * send is added to both. What of a difference was not significant is in the residual, and in the
  * parameters, and nowhere else.
  *
+ * Of averages a cut has the values, not what they gained: start and parameters go towards them. An outer
+ * step, or differences of several regions added up, could take a variance below zero.
+ *
  * No fused multiply-add here: regions apply rounds to the same bits. */
 #include "actors/model/exact.h"
 
@@ -52,6 +55,15 @@ bool difference_whole(replica_t *self)
     return true;
 }
 
+static void s_cut_averages(const replica_t *self, const float *w, float *d)
+{
+    for (size_t i = 0; i < self->spans.count; i++) {
+        const span_t *span = &self->spans.items[i];
+        if (span->rule != TENSOR_OPTIMIZER)
+            memcpy(d + span->first, w + span->first, (span->end - span->first) * sizeof *w);
+    }
+}
+
 buf_t *difference_cut(replica_t *self, bool whole)
 {
     const buf_t *rest = whole ? self->residual : NULL;
@@ -69,6 +81,7 @@ buf_t *difference_cut(replica_t *self, bool whole)
         d[i] = self->open_steps ? s[i] - w[i] : 0;
     for (size_t i = 0; e && i < self->base->spec.elements; i++)
         d[i] += e[i];
+    s_cut_averages(self, w, d);
     if (e)
         version_release(self, &self->residual);
     return out;
@@ -121,10 +134,10 @@ static float s_way(const act_t *act, size_t i, float d)
     return act->lr * way;
 }
 
-static void s_block(const act_t *act, size_t first, size_t count, const float *d)
+static void s_go(const act_t *act, size_t first, size_t end, const float *d)
 {
     const target_t *w = &act->parameters;
-    for (size_t i = first; i < first + count; i++) {
+    for (size_t i = first; i < end; i++) {
         float way = s_way(act, i, d[i - first]);
         act->start.to[i] = act->start.from[i] - way;
         if (w->slot)
@@ -132,13 +145,49 @@ static void s_block(const act_t *act, size_t first, size_t count, const float *d
     }
 }
 
+/* Between what it was and what came; what is fixed stays. */
+static void s_approach(const target_t *target, size_t first, size_t end, float share, const float *values)
+{
+    for (size_t i = first; target->slot && i < end; i++)
+        target->to[i] =
+            share > 0 ? (1 - share) * target->from[i] + share * values[i - first] : target->from[i];
+}
+
+/* The outer optimizer has no part in it. */
+static void s_go_average(const act_t *act, size_t first, size_t end, float share, const float *values)
+{
+    s_approach(&act->start, first, end, share, values);
+    s_approach(&act->parameters, first, end, share, values);
+    s_approach(&act->momentum, first, end, 0, values);
+    for (size_t i = first; act->gathered.slot && i < end; i++)
+        act->gathered.to[i] = 0;
+}
+
+static void s_block(const replica_t *self, const act_t *act, size_t first, size_t count, const float *d)
+{
+    float averages[SHARD_BLOCK];
+    for (span_part_t part = spans_part(&self->spans, first, first + count); part.span;
+         part = spans_part(&self->spans, part.end, first + count)) {
+        const float *at = d + (part.first - first);
+        if (part.span->rule == TENSOR_OPTIMIZER) {
+            s_go(act, part.first, part.end, at);
+            continue;
+        }
+        for (size_t i = 0; i < part.end - part.first; i++)
+            averages[i] = act->evened * at[i];
+        s_go_average(act, part.first, part.end, part.span->rule == TENSOR_AVERAGE ? act->average : 0,
+                     averages);
+    }
+}
+
 bool difference_act(replica_t *self, const blend_t *delta, act_t *act)
 {
     if (!s_open_act(self, act))
         return false;
+    act->evened = blend_evened(delta);
     for (size_t i = 0; i < self->base->spec.elements; i += SHARD_BLOCK) {
         size_t n = self->base->spec.elements - i < SHARD_BLOCK ? self->base->spec.elements - i : SHARD_BLOCK;
-        s_block(act, i, n, blend_read(delta, i, n));
+        s_block(self, act, i, n, blend_read(delta, i, n));
     }
     version_commit(self, &act->start);
     version_commit(self, &act->momentum);
@@ -178,5 +227,6 @@ void difference_go_on(replica_t *self, const former_t *former)
     float *to = buf_data(self->parameters);
     for (size_t i = 0; i < self->base->spec.elements; i++)
         to[i] = start[i] + (w[i] - s[i]);
+    s_cut_averages(self, w, to);
     buf_touch(self->parameters);
 }

@@ -12,10 +12,12 @@
 typedef struct {
     float lr, mu;
     float share;   /* of the delta */
+    float average; /* how far averages go towards the delta's */
     bool nesterov; /* of a round: the momentum acts with the delta itself */
     bool turn;     /* of the late momentum: it acts now */
     target_t start, momentum, gathered, parameters;
     const float *gathered_from; /* NULL: nothing is gathered */
+    float evened;               /* what makes a mean of averages (blend_evened) */
     const float *base;          /* where open steps began, when not at start */
 } act_t;
 

@@ -29,7 +29,7 @@ static bool s_round_diloco(replica_t *self, const blend_t *mean)
         start_settle(self);
         return true;
     }
-    act_t act = {.lr = self->outer.lr, .mu = self->outer.mu, .share = 1, .nesterov = true};
+    act_t act = {.lr = self->outer.lr, .mu = self->outer.mu, .share = 1, .average = 1, .nesterov = true};
     return difference_act(self, mean, &act);
 }
 

@@ -13,9 +13,11 @@ static bool s_ready_diloco_async(replica_t *self)
 
 static bool s_add_share(replica_t *self, size_t region, const blend_t *delta)
 {
+    float share = (float)self->base->spec.job->regions[region].share;
     act_t act = {.lr = self->outer.lr,
                  .mu = self->outer.mu,
-                 .share = (float)self->base->spec.job->regions[region].share,
+                 .share = share,
+                 .average = share,
                  .turn = self->outer.arrivals + 1 >= base_regions(self->base)};
     if (!difference_act(self, delta, &act))
         return false;

@@ -34,17 +34,25 @@ static bool s_ready_slowmo(replica_t *self)
     return ready;
 }
 
+/* Averages have no momentum, nor has what is fixed. */
+static void s_move_span(const outer_t *outer, const span_t *span, const float *s, const float *w, float *to,
+                        float *v)
+{
+    for (size_t i = span->first; i < span->end; i++) {
+        float d = s[i] - w[i];
+        if (v && span->rule == TENSOR_OPTIMIZER)
+            d = v[i] = outer->mu * v[i] + d;
+        to[i] = span->rule == TENSOR_OPTIMIZER ? s[i] - outer->lr * d : w[i];
+    }
+}
+
 static void s_move(replica_t *self)
 {
     outer_t *outer = &self->outer;
     const float *s = buf_peek(outer->start), *w = buf_peek(self->parameters);
     float *to = buf_data(outer->room), *v = outer->momentum ? buf_data(outer->momentum) : NULL;
-    for (size_t i = 0; i < self->base->spec.elements; i++) {
-        float d = s[i] - w[i];
-        if (v)
-            d = v[i] = outer->mu * v[i] + d;
-        to[i] = s[i] - outer->lr * d;
-    }
+    for (size_t k = 0; k < self->spans.count; k++)
+        s_move_span(outer, &self->spans.items[k], s, w, to, v);
     if (v)
         buf_touch(outer->momentum);
     version_release(self, &self->parameters);

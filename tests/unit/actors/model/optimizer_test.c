@@ -107,28 +107,152 @@ static void s_adam_step(uint64_t number, size_t n, float *w, float *m, float *v,
                                               .ret_state = {m, v}});
 }
 
-/* Gradients that agree, that do not, of the size of epsilon, 0 at first, and large. */
-#define ADAM_ELEMENTS 5
-#define ADAM_STEPS 4
-static const float s_gradients[ADAM_STEPS][ADAM_ELEMENTS] = {{1, -2, 1e-7f, 0, 100},
-                                                             {0.5f, 2, -1e-7f, 0, -50},
-                                                             {-1, 0.25f, 3e-8f, 1e-3f, 25},
-                                                             {0.125f, -0.5f, 0, 0, 75}};
+#define START(...) static const float s_start[] = __VA_ARGS__;
+#include "tests/golden/optimizers.inc"
+#define ELEMENTS (sizeof s_start / sizeof *s_start)
+#define STEPS 5
 
-/* The parameters after each step, from tests/unit/actors/model/adam.pl. */
-static const double s_adam[ADAM_STEPS][ADAM_ELEMENTS] = {
-    {0.49, -0.24, 0.115909091, 1, -0.01},
-    {0.480678204, -0.240526316, 0.11638756, 1, -0.0126633704},
-    {0.479570373, -0.24149444, 0.115558324, 0.993611975, -0.0160676619},
-    {0.478182966, -0.241266401, 0.114890146, 0.988379307, -0.0215858078}};
+#define GRADIENTS(...) static const float s_gradients[STEPS][ELEMENTS] = __VA_ARGS__;
+#include "tests/golden/optimizers.inc"
 
-Test(optimizer, adam_is_what_double_precision_makes_of_pytorchs_formula)
+typedef struct {
+    const char *name;
+    optimizer_t optimizer;
+    size_t row;
+    double after[STEPS][ELEMENTS];
+} recorded_t;
+
+#define RECORDED(ID, LR, MOMENTUM, NESTEROV, DECAY, ROW, ...)                                                \
+    {#ID " " #LR " " #MOMENTUM " " #NESTEROV " " #DECAY,                                                     \
+     {.kind = OPTIMIZER_##ID, .lr = LR, .momentum = MOMENTUM, .nesterov = NESTEROV, .decay = DECAY},         \
+     ROW,                                                                                                    \
+     __VA_ARGS__},
+static const recorded_t s_recorded[] = {
+#include "tests/golden/optimizers.inc"
+};
+
+typedef struct {
+    float w[ELEMENTS], state[OPTIMIZER_TENSORS_MAX][ELEMENTS];
+} memory_t;
+
+/* In parts of `each` elements, as shards step their blocks. */
+static void s_step_parts(const recorded_t *recorded, size_t step, size_t each, bool decays, memory_t *self)
 {
-    float w[ADAM_ELEMENTS] = {0.5f, -0.25f, 0.125f, 1, 0}, m[ADAM_ELEMENTS] = {0}, v[ADAM_ELEMENTS] = {0};
-    for (size_t step = 0; step < ADAM_STEPS; step++) {
-        s_adam_step(step + 1, ADAM_ELEMENTS, w, m, v, s_gradients[step]);
-        test_all_near("w", ADAM_ELEMENTS, w, s_adam[step], 1e-6);
+    for (size_t first = 0; first < ELEMENTS; first += each) {
+        size_t n = ELEMENTS - first < each ? ELEMENTS - first : each;
+        optimizer_step_t part = {.lr = recorded->optimizer.lr,
+                                 .number = step + 1,
+                                 .decays = decays,
+                                 .row = recorded->row,
+                                 .before = recorded->row ? first % recorded->row : 0,
+                                 .n = n,
+                                 .w = self->w + first,
+                                 .g = s_gradients[step] + first,
+                                 .ret_w = self->w + first};
+        for (size_t i = 0; i < OPTIMIZER_TENSORS_MAX; i++)
+            part.state[i] = part.ret_state[i] = self->state[i] + first;
+        optimizer_step(&recorded->optimizer, &part);
     }
+}
+
+static memory_t s_memory(void)
+{
+    memory_t memory = {0};
+    memcpy(memory.w, s_start, sizeof s_start);
+    return memory;
+}
+
+Test(optimizer, every_one_is_what_pytorch_makes_of_it)
+{
+    for (size_t i = 0; i < sizeof s_recorded / sizeof *s_recorded; i++) {
+        memory_t memory = s_memory();
+        for (size_t step = 0; step < STEPS; step++) {
+            s_step_parts(&s_recorded[i], step, ELEMENTS, true, &memory);
+            test_all_near(s_recorded[i].name, ELEMENTS, memory.w, s_recorded[i].after[step], 2e-6);
+        }
+    }
+}
+
+Test(optimizer, every_one_is_recorded)
+{
+    static const optimizer_name_t ids[] = {
+#define OPTIMIZER(ID, ...) OPTIMIZER_##ID,
+#include "brokers/optimizers.def"
+#undef OPTIMIZER
+    };
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+        size_t found = 0;
+        for (size_t k = 0; k < sizeof s_recorded / sizeof *s_recorded; k++)
+            found += s_recorded[k].optimizer.kind == ids[i];
+        cr_assert(found, "add a case of %s to tests/golden/optimizers.py", optimizer_find(ids[i])->name);
+    }
+}
+
+/* Whole rows, where they are looked at as a whole. */
+Test(optimizer, every_one_in_parts_equals_the_whole)
+{
+    for (size_t i = 0; i < sizeof s_recorded / sizeof *s_recorded; i++) {
+        memory_t whole = s_memory(), parts = s_memory();
+        for (size_t step = 0; step < STEPS; step++) {
+            s_step_parts(&s_recorded[i], step, ELEMENTS, true, &whole);
+            s_step_parts(&s_recorded[i], step, s_recorded[i].row ? s_recorded[i].row : 1, true, &parts);
+        }
+        cr_assert_eq(memcmp(&whole, &parts, sizeof whole), 0, "%s", s_recorded[i].name);
+    }
+}
+
+Test(optimizer, what_does_not_decay_goes_as_without)
+{
+    for (size_t i = 0; i < sizeof s_recorded / sizeof *s_recorded; i++) {
+        memory_t with = s_memory(), without = s_memory();
+        recorded_t plain = s_recorded[i];
+        plain.optimizer.decay = 0;
+        for (size_t step = 0; step < STEPS; step++) {
+            s_step_parts(&s_recorded[i], step, ELEMENTS, false, &with);
+            s_step_parts(&plain, step, ELEMENTS, true, &without);
+        }
+        cr_assert_eq(memcmp(&with, &without, sizeof with), 0, "%s", s_recorded[i].name);
+    }
+}
+
+/* So rows without a gradient need not be sent. */
+Test(optimizer, without_a_gradient_those_that_idle_change_nothing)
+{
+    static const float nothing[ELEMENTS] = {0};
+    for (size_t i = 0; i < sizeof s_recorded / sizeof *s_recorded; i++) {
+        optimizer_t optimizer = s_recorded[i].optimizer;
+        if (!optimizer_find(optimizer.kind)->idles)
+            continue;
+        memory_t memory = s_memory();
+        optimizer.decay = 0;
+        s_step_parts(&s_recorded[i], 0, ELEMENTS, true, &memory);
+        memory_t before = memory;
+        optimizer_step(&optimizer, &(optimizer_step_t){.lr = 0.1f,
+                                                       .number = 2,
+                                                       .row = s_recorded[i].row,
+                                                       .n = ELEMENTS,
+                                                       .w = memory.w,
+                                                       .g = nothing,
+                                                       .state = {memory.state[0], memory.state[1]},
+                                                       .ret_w = memory.w,
+                                                       .ret_state = {memory.state[0], memory.state[1]}});
+        cr_assert_eq(memcmp(&memory, &before, sizeof before), 0, "%s", s_recorded[i].name);
+    }
+}
+
+Test(optimizer, decay_takes_more_than_a_block_at_a_time)
+{
+    enum { MANY = 10000 };
+    rng_t rng;
+    rng_init(&rng, test_seed());
+    float *w = test_random(&rng, MANY, 1), *g = test_random(&rng, MANY, 1),
+          *next = test_alloc(MANY, sizeof *w);
+    optimizer_t sgd = {.kind = OPTIMIZER_SGD, .decay = 0.5f};
+    optimizer_step(&sgd,
+                   &(optimizer_step_t){.lr = 0.1f, .decays = true, .n = MANY, .w = w, .g = g, .ret_w = next});
+    for (size_t i = 0; i < MANY; i++)
+        test_near("w", i, next[i], (double)w[i] - 0.1 * ((double)g[i] + 0.5 * (double)w[i]), 1e-6);
+    free(w), free(g), free(next);
 }
 
 /* A shard steps its range alone, and processors have registers of several sizes: no bit depends on them. */
@@ -171,4 +295,38 @@ Test(optimizer, rates)
     cr_assert_eq(optimizer_rate(&warm, 25, 100), 0.1875f); /* half of the rise of 0.75 of the rate */
     cr_assert_eq(optimizer_rate(&warm, 50, 100), 0.25f);
     cr_assert_eq(optimizer_rate(&warm, 75, 100), 0.125f);
+}
+
+#define SCHEDULE(ID, ...) {SCHEDULE_##ID, __VA_ARGS__},
+static const struct {
+    schedule_t schedule;
+    double rates[21];
+} s_schedules[] = {
+#include "tests/golden/optimizers.inc"
+};
+
+Test(optimizer, schedules_are_pytorchs)
+{
+    static const uint64_t milestones[] = {30, 75};
+    for (size_t i = 0; i < sizeof s_schedules / sizeof *s_schedules; i++) {
+        optimizer_t optimizer = {.lr = 0.5f,
+                                 .schedule = s_schedules[i].schedule,
+                                 .milestones = milestones,
+                                 .milestone_count = 2,
+                                 .factor = 0.2};
+        for (uint64_t step = 0; step <= 20; step++)
+            test_near("rate", step, optimizer_rate(&optimizer, 10 * step, 200), s_schedules[i].rates[step],
+                      1e-7);
+    }
+}
+
+Test(optimizer, every_schedule_rises_with_the_warmup)
+{
+    for (size_t i = 0; i < sizeof s_schedules / sizeof *s_schedules; i++) {
+        optimizer_t cold = {.lr = 0.5f, .schedule = s_schedules[i].schedule}, warm = cold;
+        warm.warmup = 0.25;
+        cr_assert_eq(optimizer_rate(&warm, 0, 100), 0);
+        cr_assert_float_eq(optimizer_rate(&warm, 10, 100), 0.4f * optimizer_rate(&cold, 10, 100), 1e-6);
+        cr_assert_eq(optimizer_rate(&warm, 25, 100), optimizer_rate(&cold, 25, 100));
+    }
 }

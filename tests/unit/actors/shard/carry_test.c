@@ -84,7 +84,7 @@ Test(carry, a_falling_rate_of_rounds_changes_with_the_epochs)
 {
     bench_t bench = s_bench(STRATEGY_SSGD, 20);
     err_t err = {0};
-    bench.topology->job.optimizer.linear = true;
+    bench.topology->job.optimizer.schedule = SCHEDULE_LINEAR;
     bench.state->shard_state.rate = shard_carry_rate(bench.topology);
     cr_expect_eq(s_ask(&bench, 9, RATE, &err), ERR_JOB);
     cr_expect_eq(s_ask(&bench, 5, RATE, &err), ERR_OK);

@@ -55,7 +55,7 @@ static world_t *s_world(size_t regions, strategy_name_t strategy, uint64_t every
     topology_t *t = world_topology(regions, strategy, every, workers);
     t->job.optimizer.name = OPTIMIZER_MOMENTUM;
     t->job.optimizer.momentum = 0.9;
-    t->job.optimizer.linear = true;
+    t->job.optimizer.schedule = SCHEDULE_LINEAR;
     t->regions[0].data_share = 2;
     t->job.sync.inside = INSIDE_SYNC;
     world_t *w = world_new(t, ELEMENTS);
@@ -179,7 +179,7 @@ Test(sma, replicas_are_equal_bit_for_bit_after_each_round)
 Test(sma, a_round_is_the_average_by_samples)
 {
     world_t *w = s_world(2, STRATEGY_SMA, 1, 1);
-    w->topology->job.optimizer.linear = false;
+    w->topology->job.optimizer.schedule = SCHEDULE_CONSTANT;
     world_start(w, 240);
     float params[ELEMENTS] = {0}, g[2][ELEMENTS], have[ELEMENTS];
     for (size_t r = 0; r < 2; r++) {
@@ -328,7 +328,7 @@ static void s_check_async(double mu)
 {
     const size_t regions = 3;
     world_t *w = s_world(regions, STRATEGY_DILOCO_ASYNC, 3, 1);
-    w->topology->job.optimizer.linear = false;
+    w->topology->job.optimizer.schedule = SCHEDULE_CONSTANT;
     w->topology->job.sync.outer_momentum = mu;
     world_start(w, 240);
     naive_t all[3] = {0};
@@ -372,7 +372,7 @@ static world_t *s_overlapping(size_t regions)
 {
     world_t *w = s_world(regions, STRATEGY_DILOCO, EVERY, 1);
     w->topology->job.sync.overlap = OVERLAP;
-    w->topology->job.optimizer.linear = false;
+    w->topology->job.optimizer.schedule = SCHEDULE_CONSTANT;
     return w;
 }
 

@@ -31,6 +31,7 @@ typedef struct {
     snapshot_t *last[WORLD_REGIONS][WORLD_SHARDS]; /* committed */
     bool auto_commit, checksums, no_sync, patches;
     unsigned breaks;         /* of actors/kit/breaks.h */
+    const layout_t *tensors; /* NULL: all elements are the optimizer's */
     bool cut[WORLD_REGIONS]; /* nothing passes between this region and others */
     /* the test itself plays its part: what it is sent is mail, it sends nothing */
     bool puppet[WORLD_REGIONS];
@@ -87,6 +88,8 @@ static inline shard_spec_t world_spec(const world_t *w, size_t r, size_t k)
                           .incarnation = w->incarnation,
                           .elements = world_size(w, k),
                           .layout = WORLD_LAYOUT,
+                          .tensors = w->tensors,
+                          .first = world_first(w, k),
                           .chunk_bytes = 16,
                           .history = 1000 + r * 10 + k,
                           .patches = w->patches,
