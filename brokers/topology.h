@@ -173,6 +173,9 @@ size_t topology_region_index(const topology_t *self, const char *name);
 size_t topology_region_of(const topology_t *self, const actor_parts_t *actor);
 /* Returns whether the strategy has rounds, for which regions wait. */
 bool topology_waits(const topology_t *self);
+/* In how many lanes the momentum of a region's shards takes turns: one for each of its asynchronous workers, at
+ * most OPTIMIZER_LANES_MAX; 1: there is no need to. */
+size_t topology_lanes(const topology_t *self, size_t region);
 /* The link between two regions, or NULL. */
 const topology_link_t *topology_link(const topology_t *self, size_t region_a, size_t region_b);
 

@@ -18,7 +18,7 @@
 #include "codec/tensor/patch.h"
 #include "codec/tensor/spans.h"
 
-#define REPLICA_TENSORS_MAX (7u + OPTIMIZER_TENSORS_MAX)
+#define REPLICA_TENSORS_MAX (7u + OPTIMIZER_STATE_MAX)
 #define SHARD_SPARES 3u /* released buffers kept for the next copy on write */
 
 /* One of the tensors that are added up: sum of weight_i x part_i / divisor. */
@@ -123,8 +123,9 @@ typedef struct {
     const encoding_t *encoding;
     encoding_setting_t encoding_setting;
     buf_t *parameters, *open;
-    buf_t *state[OPTIMIZER_TENSORS_MAX]; /* what the optimizer remembers */
-    uint64_t state_steps;                /* that these have had */
+    size_t lanes;                      /* of the optimizer */
+    buf_t *state[OPTIMIZER_STATE_MAX]; /* what the optimizer remembers */
+    uint64_t state_steps;              /* that these have had */
     outer_t outer;
     compensation_t compensation;
     buf_t *residual; /* what encoded cuts have not carried yet; NULL: nothing */
@@ -143,6 +144,8 @@ typedef struct {
 void replica_init(replica_t *self, base_t *base, const exchange_t *exchange);
 void replica_fini(replica_t *self);
 void replica_start(replica_t *self, buf_t **parameters_p);
+/* Makes what the optimizer remembers and is not there, as at a start: 0. */
+void replica_begin_state(replica_t *self);
 /* -- where local steps began (start.c) */
 
 void start_begin(replica_t *self); /* once the parameters are there */
