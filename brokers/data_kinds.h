@@ -22,6 +22,9 @@ typedef enum {
     DATA_COUNTS,   /* its own number */
 } data_form_t;
 
+/* The samples of a region: a part of one copy, or all that it has by itself. */
+typedef enum { SPLIT_SHARE, SPLIT_LABEL, SPLIT_DIRICHLET, SPLIT_OWN } data_split_t;
+
 typedef struct {
     data_kind_name_t id;
     const char *name;

@@ -14,6 +14,19 @@ void topology_destroy(topology_t **self_p)
     *self_p = NULL;
 }
 
+void topology_note_seen(topology_t *self, const model_spec_t *seen)
+{
+    const model_row_t *row = model_row(self->job.said.name);
+    model_spec_t noted = {.name = ""};
+    if (row && model_row_takes(row, "classes"))
+        noted.classes = seen->classes;
+    if (row && model_row_takes(row, "input"))
+        memcpy(noted.input, seen->input, sizeof noted.input);
+    model_spec_complete(&self->job.data.seen, &noted);
+    self->job.model = self->job.said;
+    model_spec_complete(&self->job.model, &self->job.data.seen);
+}
+
 size_t topology_region_index(const topology_t *self, const char *name)
 {
     for (size_t i = 0; i < self->region_count; i++)
@@ -28,6 +41,20 @@ size_t topology_region_of(const topology_t *self, const actor_parts_t *actor)
         if (actor_is_in(actor, self->regions[i].name))
             return i;
     return SIZE_MAX;
+}
+
+const char *topology_data_dir(const topology_t *self, size_t region)
+{
+    const char *own = self->regions[region].data.dir;
+    return self->job.data.split == SPLIT_OWN && own[0] ? own : self->job.data.dir;
+}
+
+bool topology_tests(const topology_t *self, size_t region)
+{
+    const data_kind_row_t *kind = data_kind_find(self->job.data.kind);
+    bool here = strcmp(self->job.data.test, TOPOLOGY_TEST_ALL) == 0 ||
+                strcmp(self->job.data.test, self->regions[region].name) == 0;
+    return kind && kind->files && here;
 }
 
 bool topology_waits(const topology_t *self)
@@ -113,6 +140,12 @@ static bool s_counts(const field_t *parent)
     return false;
 }
 
+static bool s_is_digested(const field_t *field, const void *base)
+{
+    bool absent = (field->later || field->optional) && value_is_default(field, base);
+    return field->digest && !absent;
+}
+
 /* One line per row that counts; the order is the table's, so the order of keys in a file does not matter. */
 static void s_write_digest(const field_t *parent, const void *base, FILE *out)
 {
@@ -124,8 +157,9 @@ static void s_write_digest(const field_t *parent, const void *base, FILE *out)
             size_t count = *(const size_t *)(const void *)((const char *)base + field->count_offset);
             for (size_t i = 0; i < count; i++)
                 s_write_digest(field, (const char *)base + field->offset + i * field->element_size, out);
-        } else if (field->digest) {
-            fprintf(out, "%s=%s\n", field->path, value_print(field, base, text));
+        } else if (s_is_digested(field, base)) {
+            const char *path = field_is_bare(parent, field) ? parent->path : field->path;
+            fprintf(out, "%s=%s\n", path, value_print(field, base, text));
         }
     }
 }

@@ -11,6 +11,8 @@
 #ifndef BROKERS_TOPOLOGY_H
 #define BROKERS_TOPOLOGY_H
 
+#include "brokers/data_kinds.h"
+#include "brokers/model_spec.h"
 #include "brokers/optimizers.h"
 #include "brokers/strategies.h"
 #include "codec/base/err.h"
@@ -29,7 +31,8 @@
 #define TOPOLOGY_OFFERS_MAX 20
 #define TOPOLOGY_NAME_MAX                                                                                    \
     32 /* region and offer names: letters, digits, '-' and '_', terminating zero included */
-#define TOPOLOGY_TEXT_MAX 256 /* paths, endpoints */
+#define TOPOLOGY_TEXT_MAX 256   /* paths, endpoints */
+#define TOPOLOGY_TEST_ALL "all" /* every region tests: job.data.test */
 
 typedef enum { INSIDE_ASYNC, INSIDE_SYNC, INSIDE_SSP } inside_t; /* consistency inside a region */
 typedef enum { DURABILITY_PROCESS, DURABILITY_DISK, DURABILITY_REPLICA } durability_t;
@@ -58,7 +61,11 @@ typedef struct {
 
 typedef struct {
     char name[TOPOLOGY_NAME_MAX];
-    double data_share;                 /* any positive scale; required */
+    double data_share; /* any positive scale; default 1, of split own its samples */
+    struct {
+        char dir[TOPOLOGY_TEXT_MAX]; /* of split own; empty: job.data.dir */
+        uint64_t samples;            /* of split own */
+    } data;
     uint64_t workers;                  /* 0: auto, one per core of the nodes that are there; default 1 */
     uint64_t shards;                   /* default 1; equal in all regions (checked) */
     char bind[TOPOLOGY_TEXT_MAX];      /* broker.bind; default tcp://127.0.0.1:* */
@@ -83,12 +90,20 @@ typedef struct {
 typedef struct {
     struct {
         char name[TOPOLOGY_NAME_MAX];
-        char model[TOPOLOGY_NAME_MAX];
+        model_spec_t said;  /* of the model, by the topology ... */
+        model_spec_t model; /* ... and what is trained: completed by job.data.seen */
         struct {
             char kind[TOPOLOGY_NAME_MAX]; /* idx or counter */
             char dir[TOPOLOGY_TEXT_MAX];
-            bool split_by_label; /* split: share or label */
+            data_split_t split;
+            double alpha; /* of dirichlet */
             uint64_t samples;
+            model_spec_t seen; /* what the data say of the model, which is found by looking at them */
+            char test[TOPOLOGY_NAME_MAX]; /* the region that tests, or TOPOLOGY_TEST_ALL */
+            struct {
+                uint64_t shift; /* pixels, each way */
+                bool flip;
+            } augment;
         } data;
         uint64_t epochs;
         uint64_t batch; /* samples per worker and step; see job.h for the waiting strategies */
@@ -167,10 +182,17 @@ MUST_USE err_code_t topology_parse(const char *name, const char *text, size_t si
                                    size_t set_count, topology_t **ret_self, err_t *err);
 void topology_destroy(topology_t **self_p);
 
+/* Notes what data were seen to be, where nothing was noted before, and completes job.model by it. */
+void topology_note_seen(topology_t *self, const model_spec_t *seen);
+
 /* SIZE_MAX when there is none. */
 size_t topology_region_index(const topology_t *self, const char *name);
 /* The region of an actor; SIZE_MAX: of none of these, as the global scheduler is. */
 size_t topology_region_of(const topology_t *self, const actor_parts_t *actor);
+/* Where a region's files are. */
+const char *topology_data_dir(const topology_t *self, size_t region);
+/* Returns whether a region has samples to test with. */
+bool topology_tests(const topology_t *self, size_t region);
 /* Returns whether the strategy has rounds, for which regions wait. */
 bool topology_waits(const topology_t *self);
 /* In how many lanes the momentum of a region's shards takes turns: one for each of its asynchronous workers, at
@@ -199,9 +221,10 @@ typedef struct {
 MUST_USE err_code_t topology_carry(const topology_t *self, const topology_t *next,
                                    topology_carried_t *ret_carried, size_t *ret_count, err_t *err);
 
-/* XXH3 over everything that must be equal in all processes of a job and for a resume: job (without data.dir),
- * number of shards, regions and their shares, and where inside is sync their workers, which a step's batches
- * are counted by. The order of keys in the file does not matter. As 16 hexadecimal digits. */
+/* XXH3 over everything that must be equal in all processes of a job and for a resume: job (without data.dir,
+ * and what was seen of data), number of shards, regions and their shares, and where inside is sync their
+ * workers, which a step's batches are counted by. The order of keys in the file does not matter. As 16
+ * hexadecimal digits. */
 void topology_digest(const topology_t *self, char ret_hex[17]);
 
 /* From the same table: the JSON Schema for editors, the annotated default file, and the effective topology.

@@ -46,7 +46,7 @@ static err_code_t s_compare_fields(const field_t *parent, const char *prefix, co
     err_code_t rc = ERR_OK;
     for (const field_t *field = field_next(parent, NULL); field && !rc; field = field_next(parent, field)) {
         char path[TOPOLOGY_TEXT_MAX], text_a[VALUE_TEXT_MAX], text_b[VALUE_TEXT_MAX];
-        snprintf(path, sizeof path, "%s%s%s", prefix, *prefix ? "." : "", field_key(field));
+        field_path(parent, field, prefix, path, sizeof path);
         if (field->type == FIELD_MAP)
             rc = s_compare_fields(field, path, a, b, err);
         else if (field->type == FIELD_LIST)
@@ -101,7 +101,7 @@ static bool s_find_change(const listener_t *self, const field_t *parent, const c
     for (const field_t *field = field_next(parent, NULL); field && !found;
          field = field_next(parent, field)) {
         char path[TOPOLOGY_TEXT_MAX], text_a[VALUE_TEXT_MAX], text_b[VALUE_TEXT_MAX];
-        snprintf(path, sizeof path, "%s%s%s", prefix, *prefix ? "." : "", field_key(field));
+        field_path(parent, field, prefix, path, sizeof path);
         if (field->type == FIELD_MAP)
             found = s_find_change(self, field, path, a, b);
         else if (field->type == FIELD_LIST)

@@ -1,4 +1,5 @@
 #include "brokers/topology_check.h"
+#include "brokers/topology_field.h"
 #include "brokers/topology_value.h"
 #include "brokers/way.h"
 
@@ -59,8 +60,32 @@ static bool s_has_lanes(const topology_t *self)
     return false;
 }
 
+static uint64_t s_own_samples(const topology_t *self)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < self->region_count; i++)
+        sum += self->regions[i].data.samples;
+    return sum;
+}
+
+/* A region's samples are its share of the whole, so everybody knows the whole without a file. */
+static void s_complete_own(const tree_t *tree, topology_t *self)
+{
+    if (self->job.data.split != SPLIT_OWN)
+        return;
+    if (!s_written(tree, "job.data.samples"))
+        self->job.data.samples = s_own_samples(self);
+    for (size_t i = 0; i < self->region_count; i++) {
+        char path[PATH_MAX_LENGTH];
+        snprintf(path, sizeof path, "regions[%zu].data_share", i);
+        if (!s_written(tree, path) && self->regions[i].data.samples)
+            self->regions[i].data_share = (double)self->regions[i].data.samples;
+    }
+}
+
 void topology_complete(const tree_t *tree, topology_t *self)
 {
+    topology_note_seen(self, &self->job.data.seen);
     if (s_steps_alone(self) && !s_written(tree, "job.sync.every"))
         self->job.sync.every = 1;
     const strategy_t *strategy = strategy_find(self->job.sync.strategy);
@@ -83,15 +108,40 @@ void topology_complete(const tree_t *tree, topology_t *self)
         self->regions[i].workers = 0; /* as many as what is rented has cores */
     if (!s_written(tree, "job.optimizer.clip_norm") && s_has_lanes(self))
         self->job.optimizer.clip_norm = LANES_CLIP_NORM;
+    s_complete_own(tree, self);
+}
+
+/* "a, b, c", cut off where it becomes too long. */
+static const char *s_names(const topology_t *self, char *out, size_t size)
+{
+    size_t at = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < self->region_count && at + TOPOLOGY_NAME_MAX + 2 < size; i++)
+        at += (size_t)snprintf(out + at, size - at, "%s%s", i ? ", " : "", self->regions[i].name);
+    return out;
 }
 
 /* -- the job ----------------------------------------------------------------------------------------------
  */
 
+/* Options that another model has, and this one not. */
+static err_code_t s_check_model(const tree_t *tree, const topology_t *self, err_t *err)
+{
+    const field_t *model = field_find(field_find(NULL, "job"), "model");
+    const model_row_t *row = model_row(self->job.said.name);
+    for (const field_t *field = field_next(model, NULL); row && field; field = field_next(model, field))
+        if (field->optional && !value_is_default(field, self) && !model_row_takes(row, field_key(field)))
+            return s_fail(tree, field->path, err,
+                          "model %s has no such option; write another model, or leave it out",
+                          row->otherwise.name);
+    return ERR_OK;
+}
+
 static err_code_t s_check_data(const tree_t *tree, const topology_t *self, err_t *err)
 {
     bool counter = strcmp(self->job.data.kind, "counter") == 0;
-    bool ledger = strcmp(self->job.model, "ledger") == 0;
+    const model_row_t *row = model_row(self->job.said.name);
+    bool ledger = row && row->form == DATA_COUNTS;
     if (ledger && !counter)
         return s_fail(tree, "job.data.kind", err,
                       "model ledger counts samples and reads no files; write counter");
@@ -101,11 +151,59 @@ static err_code_t s_check_data(const tree_t *tree, const topology_t *self, err_t
     if (counter && self->job.data.samples == 0)
         return s_fail(tree, "job.data.samples", err,
                       "missing with kind counter; write samples: 1000 for instance");
-    if (!counter && self->job.data.dir[0] == '\0')
+    if (!counter && self->job.data.dir[0] == '\0' && self->job.data.split != SPLIT_OWN)
         return s_fail(tree, "job.data.dir", err,
                       "missing with kind %s; write dir: /usr/share/datasets/fashion-mnist for instance",
                       self->job.data.kind);
     return ERR_OK;
+}
+
+static err_code_t s_check_own_region(const tree_t *tree, const topology_t *self, size_t index, err_t *err)
+{
+    const topology_region_t *region = &self->regions[index];
+    char path[PATH_MAX_LENGTH];
+    snprintf(path, sizeof path, "regions[%zu].data.samples", index);
+    if (!region->data.samples)
+        return s_fail(tree, path, err,
+                      "missing with job.data.split: own; write what `cloudless data` counts in its files");
+    snprintf(path, sizeof path, "regions[%zu].data.dir", index);
+    if (!topology_data_dir(self, index)[0])
+        return s_fail(tree, path, err, "missing with job.data.split: own; write the folder of its files");
+    snprintf(path, sizeof path, "regions[%zu].data_share", index);
+    if (region->data_share != (double)region->data.samples)
+        return s_fail(
+            tree, path, err,
+            "with job.data.split: own a region's share is the %llu samples that it has; leave it out",
+            (unsigned long long)region->data.samples);
+    return ERR_OK;
+}
+
+static err_code_t s_check_own(const tree_t *tree, const topology_t *self, err_t *err)
+{
+    err_code_t code = ERR_OK;
+    if (self->job.data.split != SPLIT_OWN)
+        return ERR_OK;
+    if (!data_kind_find(self->job.data.kind)->files)
+        return s_fail(tree, "job.data.split", err,
+                      "kind counter has no files that a region could own; write share or label");
+    for (size_t i = 0; i < self->region_count; i++)
+        code = s_first(code, s_check_own_region(tree, self, i, err));
+    uint64_t sum = s_own_samples(self);
+    if (!code && self->job.data.samples != sum)
+        code = s_fail(tree, "job.data.samples", err,
+                      "with split own it is the %llu samples of all regions; leave it out",
+                      (unsigned long long)sum);
+    return code;
+}
+
+static err_code_t s_check_test(const tree_t *tree, const topology_t *self, err_t *err)
+{
+    char names[200];
+    if (strcmp(self->job.data.test, TOPOLOGY_TEST_ALL) == 0 ||
+        topology_region_index(self, self->job.data.test) != SIZE_MAX)
+        return ERR_OK;
+    return s_fail(tree, "job.data.test", err, "no region has the name \"%s\"; write all, or one of %s",
+                  self->job.data.test, s_names(self, names, sizeof names));
 }
 
 static err_code_t s_check_auto(const tree_t *tree, const topology_t *self, err_t *err)
@@ -409,16 +507,6 @@ static err_code_t s_check_regions(const tree_t *tree, const topology_t *self, er
 /* -- links ------------------------------------------------------------------------------------------------
  */
 
-/* "a, b, c", cut off where it becomes too long. */
-static const char *s_names(const topology_t *self, char *out, size_t size)
-{
-    size_t at = 0;
-    out[0] = '\0';
-    for (size_t i = 0; i < self->region_count && at + TOPOLOGY_NAME_MAX + 2 < size; i++)
-        at += (size_t)snprintf(out + at, size - at, "%s%s", i ? ", " : "", self->regions[i].name);
-    return out;
-}
-
 static err_code_t s_check_ends(const tree_t *tree, const topology_t *self, size_t index, err_t *err)
 {
     for (size_t i = 0; i < 2; i++) {
@@ -547,7 +635,10 @@ static const struct {
     {s_check_clip, "job.optimizer|job.data.kind"},
     {s_check_quorum, "job.sync.quorum"},
     {s_check_encoding, "job.sync.encoding|job.sync.strategy"},
+    {s_check_model, "job.model"},
     {s_check_data, "job.data|job.model"},
+    {s_check_own, "job.data|regions"},
+    {s_check_test, "job.data.test|regions[].name"},
     {s_check_regions, ""},
     {s_check_links, "regions[].name"},
     {s_check_replica, "checkpoint.durability|checkpoint.replicas"},

@@ -50,6 +50,30 @@ const char *field_value(const field_t *self, size_t index, size_t *ret_length)
     return at;
 }
 
+bool field_is_bare(const field_t *parent, const field_t *field)
+{
+    return parent && parent->bare && strcmp(field_key(field), parent->bare) == 0;
+}
+
+size_t field_wholes(const field_t *self, const void *base)
+{
+    const char *at = base;
+    const uint64_t *values = (const uint64_t *)(const void *)(at + self->offset);
+    if (self->count_offset)
+        return *(const size_t *)(const void *)(at + self->count_offset);
+    return values[0] ? self->element_max : 0;
+}
+
+const char *field_path(const field_t *parent, const field_t *field, const char *prefix, char *out,
+                       size_t size)
+{
+    if (field_is_bare(parent, field))
+        snprintf(out, size, "%s", prefix);
+    else
+        snprintf(out, size, "%s%s%s", prefix, *prefix ? "." : "", field_key(field));
+    return out;
+}
+
 /* -- remedies ---------------------------------------------------------------------------------------------
  */
 
@@ -109,7 +133,13 @@ const char *field_remedy(const field_t *self, char out[FIELD_REMEDY_MAX])
     case FIELD_FLAG:
     case FIELD_WORD:
         return s_values_remedy(self, out);
+    case FIELD_WHOLES:
+        snprintf(out, FIELD_REMEDY_MAX, "write a list of %s%zu whole numbers from %s to %s, such as %s",
+                 self->count_offset ? "up to " : "", self->element_max, self->min, self->max, self->unit);
+        return out;
     case FIELD_MAP:
+        if (self->bare)
+            return field_remedy(field_find(self, self->bare), out);
         snprintf(out, FIELD_REMEDY_MAX, "write %s: and its keys below it, indented", field_key(self));
         return out;
     case FIELD_LIST:

@@ -30,18 +30,21 @@ typedef enum {
     FIELD_FLAG,     /* bool: which of two `values` */
     FIELD_WORD,     /* char[TOPOLOGY_NAME_MAX]: one of `values` */
     FIELD_INSIDE,   /* inside_t, and inside_slack for "ssp: s" */
-    FIELD_BETWEEN   /* size_t[2]: two names of regions */
+    FIELD_BETWEEN,  /* size_t[2]: two names of regions */
+    FIELD_WHOLES    /* uint64_t[element_max]: as many as the count says; without a count, all or none */
 } field_type_t;
 
 typedef struct {
     const char *path;
     field_type_t type;
     bool required;
-    bool live;   /* may change while the job runs: what plans are made of */
-    bool digest; /* must be equal in all processes of a job and for a resume ... */
-    bool carry;  /* ... where a job that goes on may have another value than it had */
-    bool above;  /* min itself is not allowed */
-    bool below;  /* max itself is not allowed */
+    bool live;     /* may change while the job runs: what plans are made of */
+    bool digest;   /* must be equal in all processes of a job and for a resume ... */
+    bool carry;    /* ... where a job that goes on may have another value than it had */
+    bool above;    /* min itself is not allowed */
+    bool below;    /* max itself is not allowed */
+    bool later;    /* runs were begun before it was there: its default is no part of the digest ... */
+    bool optional; /* ... and is not printed either */
     size_t offset;
     size_t element_size; /* of a list */
     size_t element_max;  /* of a list */
@@ -51,6 +54,7 @@ typedef struct {
     const char *max;
     const char *otherwise; /* the default, as one would write it; NULL with `required` */
     const char *values;    /* "process|disk" */
+    const char *bare;      /* of a map: the key whose value alone may stand for it */
     const char *unit;      /* of a number without one: "samples" */
     const char *help;
 } field_t;
@@ -61,6 +65,14 @@ const field_t *field_next(const field_t *parent, const field_t *previous);
 const field_t *field_find(const field_t *parent, const char *key);
 /* The last key of its path. */
 const char *field_key(const field_t *self);
+
+/* Returns whether a map may be written as the value of this one of its keys. */
+bool field_is_bare(const field_t *parent, const field_t *field);
+/* How many values a FIELD_WHOLES has there. */
+size_t field_wholes(const field_t *self, const void *base);
+/* "PREFIX.KEY", or the prefix alone for a bare key. Returns out. */
+const char *field_path(const field_t *parent, const field_t *field, const char *prefix, char *out,
+                       size_t size);
 
 size_t field_count(void);
 const field_t *field_at(size_t index);

@@ -1,6 +1,5 @@
 #include "brokers/topology_idle.h"
 
-#include "brokers/data_kinds.h"
 #include "brokers/topology_value.h"
 
 #include <stdio.h>
@@ -56,6 +55,17 @@ static bool s_has_files(const topology_t *self)
     return kind && kind->files;
 }
 
+static bool s_is_dirichlet(const topology_t *self)
+{
+    return self->job.data.split == SPLIT_DIRICHLET;
+}
+
+static bool s_is_of_pictures(const topology_t *self)
+{
+    const data_kind_row_t *kind = data_kind_find(self->job.data.kind);
+    return kind && kind->form == DATA_PICTURES;
+}
+
 static bool s_has_far_copies(const topology_t *self)
 {
     return self->checkpoint.replicas > 0 && self->region_count > 1;
@@ -83,6 +93,10 @@ static const struct {
 } s_rows[] = {
     {"job.data.dir", s_has_files, "kind counter reads no files; leave it out"},
     {"job.data.split", s_has_files, "kind counter has no labels; leave it out"},
+    {"job.data.alpha", s_is_dirichlet, "is for split: dirichlet; write that, or leave it out"},
+    {"job.data.test", s_has_files, "kind counter has nothing to test with; leave it out"},
+    {"job.data.augment.shift", s_is_of_pictures, "is for pictures; leave it out"},
+    {"job.data.augment.flip", s_is_of_pictures, "is for pictures; leave it out"},
     {"job.sync.every_least", s_is_auto, "is for every: auto; write that, or leave it out"},
     {"job.sync.every_most", s_is_auto, "is for every: auto; write that, or leave it out"},
     {"job.sync.outer_lr", s_is_outer,
@@ -163,6 +177,17 @@ static void s_note_undialled(const tree_t *tree, const topology_t *self, size_t 
               "tcp://127.0.0.1:*");
 }
 
+static void s_note_own(const tree_t *tree, const topology_t *self, size_t index)
+{
+    char path[MISTAKES_KEY_MAX];
+    bool found;
+    snprintf(path, sizeof path, "regions[%zu].data", index);
+    const tree_node_t *node = tree_nearest(tree, path, &found);
+    if (self->job.data.split != SPLIT_OWN && found && node->count)
+        tree_note(tree, path,
+                  "does nothing in this job: is for job.data.split: own; write that, or leave it out");
+}
+
 static void s_note_workers(const tree_t *tree, const topology_t *self, size_t index)
 {
     char path[MISTAKES_KEY_MAX];
@@ -218,6 +243,7 @@ void topology_note_idle(const tree_t *tree, const topology_t *self)
     for (size_t i = 0; i < self->region_count; i++) {
         s_note_undialled(tree, self, i);
         s_note_workers(tree, self, i);
+        s_note_own(tree, self, i);
     }
     s_note_copies(tree, self);
 }

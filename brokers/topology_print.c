@@ -61,6 +61,11 @@ static void s_print_between(printer_t *self, const field_t *field, const topolog
             value_print(name, &self->topology->regions[link->between[1]], b));
 }
 
+static bool s_is_left_out(const field_t *field, const void *base)
+{
+    return field->optional && value_is_default(field, base);
+}
+
 /* Returns whether the key stands in the effective file: not when it was left out and has no value for
  * that. */
 static bool s_is_set(const field_t *field, const void *base)
@@ -68,6 +73,8 @@ static bool s_is_set(const field_t *field, const void *base)
     const char *at = base;
     if (field->given_offset)
         return *(const bool *)(at + field->given_offset);
+    if (s_is_left_out(field, base))
+        return false;
     bool text = field->type == FIELD_PATH || field->type == FIELD_ENDPOINT;
     return !text || at[field->offset] != '\0';
 }
@@ -80,7 +87,9 @@ static void s_print_value(printer_t *self, const field_t *field, const void *bas
         fprintf(self->out, " %s\n", value_print(field, base, text));
     } else if (self->annotate) {
         fprintf(self->out, "%*s# %s: %s\n", indent, "", field_key(field),
-                field->type == FIELD_ENDPOINT ? "tcp://HOST:PORT" : field->otherwise);
+                field->type == FIELD_ENDPOINT ? "tcp://HOST:PORT"
+                : field->type == FIELD_WHOLES ? field->unit
+                                              : field->otherwise);
     }
 }
 
@@ -97,15 +106,26 @@ static void s_print_help(printer_t *self, const field_t *field, int indent)
         fprintf(self->out, "\n");
     fprintf(self->out, "%*s# %s", indent, "", field->help);
     if (!container) {
-        snprintf(note, sizeof note, "[%s%s%s%s]", field->required ? "required; " : "",
-                 field->unit ? field->unit : "", field->unit ? ": " : "",
-                 field_remedy(field, remedy) + strlen("write "));
+        const char *unit = field->type == FIELD_WHOLES ? NULL : field->unit;
+        snprintf(note, sizeof note, "[%s%s%s%s]", field->required ? "required; " : "", unit ? unit : "",
+                 unit ? ": " : "", field_remedy(field, remedy) + strlen("write "));
         if ((size_t)indent + strlen(field->help) + strlen(note) + 3 <= LINE_MAX_LENGTH)
             fprintf(self->out, " %s", note);
         else
             fprintf(self->out, "\n%*s# %s", indent, "", note);
     }
     fprintf(self->out, "\n");
+}
+
+/* Prints the value of the one key that says all that a map says, if there is such a one. */
+static bool s_print_bare(const printer_t *self, const field_t *map, const void *base)
+{
+    char text[VALUE_TEXT_MAX];
+    for (const field_t *field = field_next(map, NULL); field; field = field_next(map, field))
+        if (!map->bare || (!field_is_bare(map, field) && !s_is_left_out(field, base)))
+            return false;
+    fprintf(self->out, " %s\n", value_print(field_find(map, map->bare), base, text));
+    return true;
 }
 
 static void s_print_map(printer_t *self, const field_t *parent, const void *base, int indent)
@@ -116,6 +136,8 @@ static void s_print_map(printer_t *self, const field_t *parent, const void *base
         switch (field->type) {
         case FIELD_MAP:
             s_print_key(self, field, indent);
+            if (!self->annotate && s_print_bare(self, field, base))
+                break;
             fprintf(self->out, "\n");
             s_print_map(self, field, base, indent + 2);
             break;

@@ -182,6 +182,39 @@ static err_code_t s_read_absent(reader_t *self, const field_t *field, const fiel
     return ERR_OK;
 }
 
+/* "[512, 256]" out of its elements; what is no plain value becomes something that is no number. */
+static err_code_t s_read_wholes(reader_t *self, const field_t *field, const tree_node_t *node,
+                                const char *path, void *base)
+{
+    if (node->kind != TREE_LIST)
+        return s_wrong_kind(self, field, node, path);
+    char text[VALUE_TEXT_MAX] = "[", what[VALUE_WHAT_MAX], remedy[FIELD_REMEDY_MAX];
+    for (const tree_node_t *child = node->first; child; child = child->next) {
+        size_t at = strlen(text);
+        bool plain = child->kind == TREE_SCALAR && !child->quoted;
+        snprintf(text + at, sizeof text - at, "%s%.40s", child == node->first ? "" : ", ",
+                 plain ? child->text : "?");
+    }
+    strncat(text, "]", sizeof text - strlen(text) - 1);
+    if (value_parse(field, text, false, base, what))
+        return ERR_OK;
+    value_default(field, base);
+    return tree_fail(self->tree, node, path, self->err, "%s; %s", what, field_remedy(field, remedy));
+}
+
+/* The word that stands for a map. */
+static err_code_t s_read_bare(reader_t *self, const field_t *map, const tree_node_t *node, const char *path,
+                              void *base)
+{
+    static const tree_node_t nothing = {.kind = TREE_MAP};
+    err_code_t code = ERR_OK;
+    for (const field_t *field = field_next(map, NULL); field; field = field_next(map, field))
+        code =
+            s_first(code, field_is_bare(map, field) ? s_read_scalar(self, field, node, path, base)
+                                                    : s_read_absent(self, field, map, &nothing, path, base));
+    return code;
+}
+
 static err_code_t s_read_present(reader_t *self, const field_t *field, const tree_node_t *node,
                                  const char *path, void *base)
 {
@@ -189,7 +222,10 @@ static err_code_t s_read_present(reader_t *self, const field_t *field, const tre
         *(bool *)((char *)base + field->given_offset) = true;
     switch (field->type) {
     case FIELD_MAP:
-        return s_read_map(self, field, node, path, base);
+        return field->bare && node->kind == TREE_SCALAR ? s_read_bare(self, field, node, path, base)
+                                                        : s_read_map(self, field, node, path, base);
+    case FIELD_WHOLES:
+        return s_read_wholes(self, field, node, path, base);
     case FIELD_LIST:
         return s_read_list(self, field, node, path, base);
     case FIELD_BETWEEN:

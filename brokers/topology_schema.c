@@ -125,9 +125,31 @@ static void s_set_text(json_value_t *schema, const field_t *field)
         json_set_string(schema, "pattern", "^tcp://.+:([0-9]+|\\*)$");
 }
 
+/* All or none where there is no count. */
+static void s_set_wholes(json_value_t *schema, const field_t *field)
+{
+    json_value_t *item = json_new_object();
+    json_set_string(item, "type", "integer");
+    json_set_number(item, "minimum", value_bound(field, field->min));
+    json_set_number(item, "maximum", value_bound(field, field->max));
+    s_set_list(schema, item, field->count_offset ? 0 : field->element_max, field->element_max);
+}
+
+static json_value_t *s_value_of(const field_t *field);
+
+/* A map, or the value of one of its keys. */
+static json_value_t *s_map_of(const field_t *field)
+{
+    if (!field->bare)
+        return s_object_of(field);
+    json_value_t *schema = json_new_object();
+    s_set_either(schema, s_value_of(field_find(field, field->bare)), s_object_of(field));
+    return schema;
+}
+
 static json_value_t *s_value_of(const field_t *field)
 {
-    json_value_t *schema = field->type == FIELD_MAP    ? s_object_of(field)
+    json_value_t *schema = field->type == FIELD_MAP    ? s_map_of(field)
                            : field->type == FIELD_NAME ? s_name()
                                                        : json_new_object();
     switch (field->type) {
@@ -136,6 +158,9 @@ static json_value_t *s_value_of(const field_t *field)
         break;
     case FIELD_LIST:
         s_set_list(schema, s_object_of(field), field->required ? 1 : 0, field->element_max);
+        break;
+    case FIELD_WHOLES:
+        s_set_wholes(schema, field);
         break;
     case FIELD_WHOLE:
     case FIELD_NUMBER:
@@ -179,9 +204,9 @@ static void s_describe(json_value_t *schema, const field_t *field)
 {
     char text[512];
     bool has_default = field->otherwise && *field->otherwise;
-    snprintf(text, sizeof text, "%s%s%s%s%s%s", field->help, field->unit ? " (" : "",
-             field->unit ? field->unit : "", field->unit ? ")" : "", has_default ? "; default " : "",
-             has_default ? field->otherwise : "");
+    const char *unit = field->type == FIELD_WHOLES ? NULL : field->unit;
+    snprintf(text, sizeof text, "%s%s%s%s%s%s", field->help, unit ? " (" : "", unit ? unit : "",
+             unit ? ")" : "", has_default ? "; default " : "", has_default ? field->otherwise : "");
     json_set_string(schema, "description", text);
 }
 

@@ -1,3 +1,4 @@
+#include "brokers/topology_field.h"
 #include "brokers/topology_set.h"
 
 #include <stdio.h>
@@ -45,14 +46,40 @@ static bool s_is_null(const tree_node_t *node)
            (node->text[0] == '\0' || strcmp(node->text, "~") == 0 || strcmp(node->text, "null") == 0);
 }
 
+/* A word that stands for a map becomes that map, so that it gets another key. `path` is the word's. */
+static err_code_t s_spread(tree_node_t *node, const char *path, size_t length, err_t *err)
+{
+    const field_t *map = NULL;
+    for (size_t i = 0; i < field_count(); i++)
+        if (field_at(i)->bare && strlen(field_at(i)->path) == length &&
+            !memcmp(field_at(i)->path, path, length))
+            map = field_at(i);
+    if (!map || node->kind != TREE_SCALAR || s_is_null(node))
+        return ERR_OK;
+    char *word = strdup(node->text);
+    tree_become(node, TREE_MAP);
+    tree_node_t *child = word ? tree_add(node, map->bare, TREE_SCALAR) : NULL;
+    err_code_t code = child ? tree_set_text(child, word) : ERR_MEMORY;
+    free(word);
+    if (code)
+        return err_set(err, ERR_MEMORY, "--set: no memory");
+    child->line = node->line;
+    child->column = node->column;
+    child->set = node->set;
+    return ERR_OK;
+}
+
 /* Follows the path, making what is absent. */
 static err_code_t s_walk(const tree_t *tree, const char *path, const char *set, err_t *err,
                          tree_node_t **ret_node)
 {
     tree_node_t *node = tree->root;
     tree_step_t step;
-    for (int depth = 1; tree_step(&path, &step); depth++) {
+    const char *whole = path, *before = path;
+    for (int depth = 1; tree_step(&path, &step); depth++, before = path) {
         tree_kind_t needed = step.bracket ? TREE_LIST : TREE_MAP;
+        if (!step.bracket && s_spread(node, whole, (size_t)(before - whole), err))
+            return ERR_MEMORY;
         if (depth >= TREE_DEPTH_MAX)
             return s_fail_set(tree, set, err, "goes deeper than any key known here; write a shorter path");
         if (node->kind != needed && s_is_null(node)) {

@@ -1,5 +1,5 @@
 /* The table itself: one row for each key that a topology may have. A new key needs its row, and a member in
- * topology.h. */
+ * topology.h. One with `digest` is `later` too. */
 #include "brokers/topology_field.h"
 
 #define JOB(member) offsetof(topology_t, job.member)
@@ -21,10 +21,16 @@ static const char s_optimizers[] =
     ;
 #undef OPTIMIZER
 
+#define MODEL(FAMILY, TEXT, ...) "|" TEXT
+static const char s_models[] =
+#include "brokers/models.def"
+    ;
+#undef MODEL
+
 _Static_assert(sizeof(strategy_name_t) == sizeof(unsigned) && sizeof(optimizer_name_t) == sizeof(unsigned) &&
                    sizeof(schedule_t) == sizeof(unsigned) && sizeof(durability_t) == sizeof(unsigned) &&
                    sizeof(inside_t) == sizeof(unsigned) && sizeof(security_t) == sizeof(unsigned) &&
-                   sizeof(objective_t) == sizeof(unsigned),
+                   sizeof(data_split_t) == sizeof(unsigned) && sizeof(objective_t) == sizeof(unsigned),
                "enums of the table are stored as unsigned int");
 
 #define DATA_KIND(ID, NAME, TEXT, ...) "|" TEXT
@@ -37,20 +43,52 @@ static const field_t s_fields[] = {
     {"job", FIELD_MAP, .required = true, .help = "what is trained"},
     {"job.name", FIELD_NAME, .offset = JOB(name), .required = true, .digest = true,
      .help = "name of this job; a state directory remembers it"},
-    {"job.model", FIELD_WORD, .offset = JOB(model), .values = "softmax|mlp|mlp-large|lenet|ledger",
-     .required = true, .digest = true,
-     .help = "what is trained; ledger counts samples, to check the system itself"},
+    {"job.model", FIELD_MAP, .required = true, .bare = "name",
+     .help = "what is trained: a name alone, or a name with options of the model"},
+    {"job.model.name", FIELD_WORD, .offset = JOB(said.name), .values = s_models + 1, .required = true,
+     .digest = true, .help = "which model; ledger counts samples, to check the system itself"},
+    {"job.model.hidden", FIELD_WHOLES, .offset = JOB(said.hidden), .count_offset = JOB(said.hidden_count),
+     .element_max = MODEL_HIDDEN_MAX, .min = "1", .max = "65536", .otherwise = "[]", .unit = "[512, 256]",
+     .optional = true, .digest = true, .help = "mlp: what comes out of each hidden layer"},
+    {"job.model.classes", FIELD_WHOLE, .offset = JOB(said.classes), .values = "auto", .min = "1",
+     .max = "65536", .otherwise = "auto", .optional = true, .digest = true, .unit = "classes",
+     .help = "classes that are told apart; auto: as many as the labels of the data"},
+    {"job.model.input", FIELD_WHOLES, .offset = JOB(said.input), .element_max = MODEL_INPUT_RANK, .min = "1",
+     .max = "4096", .otherwise = "[]", .unit = "[1, 28, 28]", .optional = true, .digest = true,
+     .help = "channels, height and width of a sample; left out: as the data have them"},
     {"job.data", FIELD_MAP, .required = true, .help = "the training data"},
     {"job.data.kind", FIELD_WORD, .offset = JOB(data.kind), .values = s_data_kinds + 1, .otherwise = "idx",
-     .digest = true, .help = "idx: files of the MNIST family; counter: no files, sample i is the number i"},
+     .digest = true,
+     .help = "idx: files of the MNIST family; cifar10, cifar100: their binary files; tensors: "
+             "train.safetensors and "
+             "test.safetensors, with x and y; counter: no files, sample i is the number i"},
     {"job.data.dir", FIELD_PATH, .offset = JOB(data.dir), .otherwise = "",
-     .help = "folder of the four idx files, plain or gzipped, on every node"},
-    {"job.data.split", FIELD_FLAG, .offset = JOB(data.split_by_label), .values = "share|label",
+     .help = "folder of the files, plain or gzipped, on every node"},
+    {"job.data.split", FIELD_ENUM, .offset = JOB(data.split), .values = "share|label|dirichlet|own",
      .otherwise = "share", .digest = true,
-     .help = "who gets what: shuffled and cut by data_share, or sorted by label and then cut"},
+     .help =
+         "who gets what of one copy: shuffled and cut by data_share, sorted by label and then cut, or with "
+         "classes mixed unevenly; own: each region has files of its own (regions[].data)"},
+    {"job.data.alpha", FIELD_NUMBER, .offset = JOB(data.alpha), .min = "0", .above = true, .max = "1000000",
+     .otherwise = "0.5", .digest = true, .later = true,
+     .help = "split dirichlet: how even classes are within a region; the less, the fewer it sees"},
+    {"job.data.test", FIELD_NAME, .offset = JOB(data.test), .otherwise = TOPOLOGY_TEST_ALL, .digest = true,
+     .later = true, .help = "the region that has samples to test with, or all"},
+    {"job.data.augment", FIELD_MAP, .help = "training pictures, changed a little each time they are seen"},
+    {"job.data.augment.shift", FIELD_WHOLE, .offset = JOB(data.augment.shift), .min = "0", .max = "64",
+     .otherwise = "0", .digest = true, .later = true, .unit = "pixels",
+     .help = "moved by up to so many, up or down and aside"},
+    {"job.data.augment.flip", FIELD_BOOL, .offset = JOB(data.augment.flip), .otherwise = "false",
+     .digest = true, .later = true, .help = "mirrored, every second time"},
     {"job.data.samples", FIELD_WHOLE, .offset = JOB(data.samples), .min = "0", .max = "4294967295",
      .otherwise = "0", .digest = true, .unit = "samples",
      .help = "training samples of all regions together; 0: all there are"},
+    {"job.data.classes", FIELD_WHOLE, .offset = JOB(data.seen.classes), .values = "auto", .min = "1",
+     .max = "65536", .otherwise = "auto", .optional = true, .unit = "classes",
+     .help = "classes that the data were seen to have; noted in the copy of this file that a run keeps"},
+    {"job.data.input", FIELD_WHOLES, .offset = JOB(data.seen.input), .element_max = MODEL_INPUT_RANK,
+     .min = "1", .max = "4096", .otherwise = "[]", .unit = "[1, 28, 28]", .optional = true,
+     .help = "channels, height and width that samples were seen to have; noted likewise"},
     {"job.epochs", FIELD_WHOLE, .offset = JOB(epochs), .min = "1", .max = "1000000", .otherwise = "1",
      .digest = true, .carry = true, .unit = "epochs", .help = "passes over the data"},
     {"job.batch", FIELD_WHOLE, .offset = JOB(batch), .min = "1", .max = "1000000", .otherwise = "64",
@@ -69,9 +107,10 @@ static const field_t s_fields[] = {
      .below = true, .otherwise = "0.9", .digest = true, .carry = true,
      .help = "how much of the last update goes on"},
     {"job.optimizer.nesterov", FIELD_BOOL, .offset = JOB(optimizer.nesterov), .otherwise = "false",
-     .digest = true, .carry = true, .help = "the momentum looks one step ahead; of sgd and momentum"},
+     .digest = true, .later = true, .carry = true,
+     .help = "the momentum looks one step ahead; of sgd and momentum"},
     {"job.optimizer.weight_decay", FIELD_NUMBER, .offset = JOB(optimizer.weight_decay), .min = "0",
-     .max = "1", .below = true, .otherwise = "0", .digest = true, .carry = true,
+     .max = "1", .below = true, .otherwise = "0", .digest = true, .later = true, .carry = true,
      .help =
          "how strongly weights, not biases and norms, are drawn to 0: as a part of the gradient, with adamw "
          "beside it"},
@@ -85,11 +124,11 @@ static const field_t s_fields[] = {
      .help =
          "share of the run in which the learning rate rises from 0; steadies a start with late gradients"},
     {"job.optimizer.clip_norm", FIELD_NUMBER, .offset = JOB(optimizer.clip_norm), .min = "0",
-     .max = "1000000000", .otherwise = "0", .digest = true, .carry = true,
+     .max = "1000000000", .otherwise = "0", .digest = true, .later = true, .carry = true,
      .help = "a worker's gradient that is longer than this is shortened to it before it is pushed; 0: not. "
              "Not written it is 2 where several asynchronous workers share a momentum, else 0"},
     {"job.optimizer.clip_value", FIELD_NUMBER, .offset = JOB(optimizer.clip_value), .min = "0",
-     .max = "1000000000", .otherwise = "0", .digest = true, .carry = true,
+     .max = "1000000000", .otherwise = "0", .digest = true, .later = true, .carry = true,
      .help = "values of a worker's gradient beyond this and its negative are cut off there; 0: not"},
     {"job.sync", FIELD_MAP, .help = "how regions exchange what they learned"},
     {"job.sync.strategy", FIELD_ENUM, .offset = JOB(sync.strategy), .values = s_strategies + 1,
@@ -218,9 +257,15 @@ static const field_t s_fields[] = {
      .help = "places with data, machines and one broker each"},
     {"regions[].name", FIELD_NAME, .offset = REGION(name), .required = true, .digest = true,
      .help = "name of the region, unique in this file"},
-    {"regions[].data_share", FIELD_NUMBER, .offset = REGION(data_share), .required = true, .min = "0",
-     .above = true, .max = "1000000000000", .digest = true,
+    {"regions[].data_share", FIELD_NUMBER, .offset = REGION(data_share), .min = "0", .above = true,
+     .max = "1000000000000", .otherwise = "1", .digest = true,
      .help = "its part of the training data, on any scale: 2 and 1 are two thirds and one"},
+    {"regions[].data", FIELD_MAP, .help = "job.data.split: own: the data that this region has, and no other"},
+    {"regions[].data.dir", FIELD_PATH, .offset = REGION(data.dir), .otherwise = "",
+     .help = "folder of its files, on its nodes alone; left out: job.data.dir"},
+    {"regions[].data.samples", FIELD_WHOLE, .offset = REGION(data.samples), .min = "0", .max = "4294967295",
+     .otherwise = "0", .digest = true, .later = true, .unit = "samples",
+     .help = "training samples in its files, as `cloudless data` counts them"},
     {"regions[].workers", FIELD_WHOLE, .offset = REGION(workers), .values = "auto", .min = "1", .max = "4096",
      .otherwise = "1", .unit = "workers",
      .help = "workers that compute gradients; auto: one for each core of the nodes that are there"},

@@ -228,6 +228,35 @@ static bool s_parse_text(const field_t *field, const char *text, char *at)
     return right;
 }
 
+/* -- lists ------------------------------------------------------------------------------------------------
+ */
+
+/* "[]", or "[512, 256]" with as many as there may be. Every value is in range, as FIELD_WHOLE's is. */
+static bool s_parse_wholes(const field_t *field, const char *text, void *base)
+{
+    uint64_t values[FIELD_WHOLES_MAX] = {0};
+    number_t number, min = {0}, max = {0};
+    size_t count = 0, length = strlen(text);
+    char copy[VALUE_TEXT_MAX], *rest = copy;
+    CHECK(field->element_max <= FIELD_WHOLES_MAX && !s_parse_number(FIELD_WHOLE, field->min, &min) &&
+          !s_parse_number(FIELD_WHOLE, field->max, &max));
+    if (length < 2 || length >= sizeof copy || text[0] != '[' || text[length - 1] != ']')
+        return false;
+    snprintf(copy, sizeof copy, "%.*s", (int)length - 2, text + 1);
+    for (char *item; *copy && (item = strsep(&rest, ",")); values[count++] = number.whole) {
+        item += strspn(item, " ");
+        if (count == field->element_max || s_parse_number(FIELD_WHOLE, item, &number) ||
+            number.whole < min.whole || number.whole > max.whole)
+            return false;
+    }
+    if (count && count != field->element_max && !field->count_offset)
+        return false;
+    memcpy((char *)base + field->offset, values, field->element_max * sizeof *values);
+    if (field->count_offset)
+        *(size_t *)(void *)((char *)base + field->count_offset) = count;
+    return true;
+}
+
 /* -- all --------------------------------------------------------------------------------------------------
  */
 
@@ -244,6 +273,8 @@ static bool s_parse_other(const field_t *field, const char *text, void *base)
         return s_parse_choice(field, text, at);
     case FIELD_INSIDE:
         return s_parse_inside(field, text, base);
+    case FIELD_WHOLES:
+        return s_parse_wholes(field, text, base);
     case FIELD_NAME:
     case FIELD_PATH:
     case FIELD_ENDPOINT:
@@ -270,6 +301,8 @@ static const char *s_wrong(field_type_t type)
         return "is not a path";
     case FIELD_ENDPOINT:
         return "is not an endpoint";
+    case FIELD_WHOLES:
+        return "is not such a list";
     default:
         return "is not known here";
     }
@@ -398,6 +431,18 @@ static const char *s_print_number(field_type_t type, const void *at, char out[VA
     return out;
 }
 
+static const char *s_print_wholes(const field_t *field, const void *base, char out[VALUE_TEXT_MAX])
+{
+    const uint64_t *values = (const uint64_t *)(const void *)((const char *)base + field->offset);
+    size_t count = field_wholes(field, base), length = 1;
+    snprintf(out, VALUE_TEXT_MAX, "[");
+    for (size_t i = 0; i < count; i++, length = strlen(out))
+        snprintf(out + length, VALUE_TEXT_MAX - length, "%s%llu", i ? ", " : "",
+                 (unsigned long long)values[i]);
+    snprintf(out + length, VALUE_TEXT_MAX - length, "]");
+    return out;
+}
+
 const char *value_print(const field_t *field, const void *base, char out[VALUE_TEXT_MAX])
 {
     const void *at = (const char *)base + field->offset;
@@ -413,6 +458,8 @@ const char *value_print(const field_t *field, const void *base, char out[VALUE_T
         return s_print_choice(field, *(const bool *)at ? 1 : 0, out);
     case FIELD_INSIDE:
         return s_print_inside(base, out);
+    case FIELD_WHOLES:
+        return s_print_wholes(field, base, out);
     case FIELD_NAME:
     case FIELD_WORD:
     case FIELD_PATH:
@@ -424,4 +471,10 @@ const char *value_print(const field_t *field, const void *base, char out[VALUE_T
             return s_print_text(field->values, out);
         return s_print_number(field->type, at, out);
     }
+}
+
+bool value_is_default(const field_t *field, const void *base)
+{
+    char text[VALUE_TEXT_MAX];
+    return field->otherwise && strcmp(value_print(field, base, text), field->otherwise) == 0;
 }

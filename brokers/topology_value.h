@@ -7,6 +7,7 @@
 
 #include "brokers/topology_field.h"
 
+#define FIELD_WHOLES_MAX 8 /* values of a FIELD_WHOLES */
 #define VALUE_WHAT_MAX 160
 #define VALUE_TEXT_MAX (TOPOLOGY_TEXT_MAX * 2 + 8) /* every character escaped, in quotes */
 
@@ -19,6 +20,9 @@ void value_default(const field_t *field, void *base);
 
 /* As YAML that value_parse reads back to the same value, in out; returns out. */
 const char *value_print(const field_t *field, const void *base, char out[VALUE_TEXT_MAX]);
+
+/* Returns whether a key that may be left out has the value that it has then. */
+bool value_is_default(const field_t *field, const void *base);
 
 /* min and max of a number, in its base unit, for the schema. */
 double value_bound(const field_t *field, const char *text);

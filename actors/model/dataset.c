@@ -1,8 +1,7 @@
 #include "actors/model/dataset.h"
 
 #include "actors/model/data/kind.h"
-#include "brokers/job.h"
-#include "codec/base/rng.h"
+#include "actors/model/data/split.h"
 
 #include <limits.h>
 #include <math.h>
@@ -15,19 +14,10 @@ struct dataset {
     void *state;             /* the kind's */
     dataset_facts_t facts;
     size_t sample_size;
-    uint32_t *own; /* (own_count): the global numbers of this region's samples; nothing else is ever read */
+    /* (own_count): the global numbers of this region's samples, or NULL: all; nothing else is ever read */
+    uint32_t *own;
     uint64_t own_count;
 };
-
-uint64_t dataset_region_samples(const double *shares, size_t region_count, size_t index, uint64_t total)
-{
-    return job_region_samples(shares, region_count, index, total);
-}
-
-size_t dataset_facts_size(const dataset_facts_t *facts)
-{
-    return facts->channels * facts->height * facts->width;
-}
 
 /* -- files ---- */
 
@@ -60,9 +50,30 @@ static err_code_t s_note_labels(dataset_t *self, const char *dir, data_part_t pa
     return ERR_OK;
 }
 
+static err_code_t s_find_absent(dataset_t *self, uint64_t count, err_t *err)
+{
+    dataset_facts_t *facts = &self->facts;
+    bool *seen = calloc((size_t)facts->label_most + 2, sizeof *seen);
+    if (!seen)
+        return err_set(err, ERR_MEMORY, "no memory to look for classes");
+    for (uint64_t i = 0; i < count; i++)
+        seen[self->kind->label(self->state, DATA_TRAIN, i)] = true;
+    while (seen[facts->absent])
+        facts->absent++;
+    free(seen);
+    return ERR_OK;
+}
+
 static err_code_t s_check_samples(dataset_t *self, const dataset_spec_t *spec, err_t *err)
 {
     uint64_t found = self->facts.total;
+    if (spec->region_samples && spec->region_samples != found)
+        return err_set(
+            err, ERR_CONFIG,
+            "%s has %llu training samples, and regions[%zu].data.samples says %llu; write what is there, "
+            "or use the right files",
+            spec->dir, (unsigned long long)found, spec->region_index,
+            (unsigned long long)spec->region_samples);
     if (spec->samples > found)
         return err_set(err, ERR_CONFIG,
                        "data.samples is %llu and %s has %llu; write at most that, or 0 for all",
@@ -75,7 +86,9 @@ static err_code_t s_check_samples(dataset_t *self, const dataset_spec_t *spec, e
         return ERR_OK;
     self->facts.label_least = UINT_MAX;
     err_code_t code = s_note_labels(self, spec->dir, DATA_TRAIN, found, err);
-    return code ? code : s_note_labels(self, spec->dir, DATA_TEST, self->facts.tests, err);
+    if (!code)
+        code = s_note_labels(self, spec->dir, DATA_TEST, self->facts.tests, err);
+    return code ? code : s_find_absent(self, found, err);
 }
 
 static err_code_t s_open_kind(dataset_t *self, const dataset_spec_t *spec, look_t look, err_t *err)
@@ -100,55 +113,25 @@ static err_code_t s_open_kind(dataset_t *self, const dataset_spec_t *spec, look_
 
 /* -- the region's part ---- */
 
-/* Fills `order` with all sample numbers, label by label; samples of one label keep their order. */
-static err_code_t s_order_by_label(const dataset_t *self, uint32_t *order, err_t *err)
+static uint32_t s_training_label(const void *hint, uint64_t number)
 {
-    size_t *next = calloc((size_t)self->facts.label_most + 2, sizeof *next);
-    if (!next)
-        return err_set(err, ERR_MEMORY, "no memory to sort by label");
-    for (uint64_t i = 0; i < self->facts.total; i++)
-        next[self->kind->label(self->state, DATA_TRAIN, i) + 1]++;
-    for (size_t c = 1; c <= self->facts.label_most; c++)
-        next[c] += next[c - 1];
-    for (uint64_t i = 0; i < self->facts.total; i++)
-        order[next[self->kind->label(self->state, DATA_TRAIN, i)]++] = (uint32_t)i;
-    free(next);
-    return ERR_OK;
+    const dataset_t *self = hint;
+    return (uint32_t)self->kind->label(self->state, DATA_TRAIN, number);
 }
 
-static err_code_t s_order(const dataset_t *self, const dataset_spec_t *spec, uint32_t *order, err_t *err)
-{
-    if (spec->split == DATASET_SPLIT_LABEL && self->row->files)
-        return s_order_by_label(self, order, err);
-    /* A counter's sample is its own label, so that by label means in order. */
-    for (uint64_t i = 0; i < self->facts.total; i++)
-        order[i] = (uint32_t)i;
-    if (spec->split == DATASET_SPLIT_LABEL)
-        return ERR_OK;
-    rng_t rng;
-    rng_init_for(&rng, spec->seed, "split", 0, 0);
-    rng_shuffle_u32(&rng, order, (size_t)self->facts.total);
-    return ERR_OK;
-}
-
-/* Keeps the part of the order that belongs to this region; the same in every region, since all know the spec.
- */
 static err_code_t s_split(dataset_t *self, const dataset_spec_t *spec, err_t *err)
 {
-    uint64_t first = 0;
-    for (size_t i = 0; i < spec->region_index; i++)
-        first += dataset_region_samples(spec->region_shares, spec->region_count, i, self->facts.total);
-    self->own_count = dataset_region_samples(spec->region_shares, spec->region_count, spec->region_index,
-                                             self->facts.total);
-    uint32_t *order = malloc((size_t)self->facts.total * sizeof *order);
-    self->own = malloc((size_t)(self->own_count ? self->own_count : 1) * sizeof *self->own);
-    err_code_t code = order && self->own ? s_order(self, spec, order, err)
-                                         : err_set(err, ERR_MEMORY, "no memory to split %llu samples",
-                                                   (unsigned long long)self->facts.total);
-    if (!code)
-        memcpy(self->own, order + first, (size_t)self->own_count * sizeof *order);
-    free(order);
-    return code;
+    split_t split = {.how = spec->split,
+                     .alpha = spec->alpha,
+                     .seed = spec->seed,
+                     .shares = spec->region_shares,
+                     .region_count = spec->region_count,
+                     .region_index = spec->region_index,
+                     .total = self->facts.total,
+                     .classes = (size_t)self->facts.label_most + 1,
+                     .label = self->row->files ? s_training_label : NULL,
+                     .hint = self};
+    return split_take(&split, &self->own, &self->own_count, err);
 }
 
 static err_code_t s_check_shares(const dataset_spec_t *spec, err_t *err)
@@ -203,6 +186,36 @@ err_code_t dataset_look(const dataset_spec_t *spec, bool thorough, dataset_facts
     return code;
 }
 
+static err_code_t s_count(const dataset_t *self, uint64_t **ret_counts, err_t *err)
+{
+    uint64_t *counts = self->row->files ? calloc((size_t)self->facts.label_most + 1, sizeof *counts) : NULL;
+    if (self->row->files && !counts)
+        return err_set(err, ERR_MEMORY, "no memory to count classes");
+    for (uint64_t i = 0; counts && i < self->own_count; i++)
+        counts[s_training_label(self, self->own ? self->own[i] : i)]++;
+    *ret_counts = counts;
+    return ERR_OK;
+}
+
+err_code_t dataset_count(const dataset_spec_t *spec, dataset_facts_t *ret_facts, uint64_t **ret_counts,
+                         err_t *err)
+{
+    dataset_t self = {0};
+    err_code_t code = s_check_shares(spec, err);
+    if (!code)
+        code = s_open_kind(&self, spec, LOOK_THROUGH, err);
+    if (!code)
+        code = s_split(&self, spec, err);
+    if (!code)
+        code = s_count(&self, ret_counts, err);
+    if (!code)
+        *ret_facts = self.facts;
+    if (self.kind)
+        self.kind->close(self.state);
+    free(self.own);
+    return code;
+}
+
 const dataset_facts_t *dataset_facts(const dataset_t *self)
 {
     return &self->facts;
@@ -228,7 +241,7 @@ void dataset_gather(const dataset_t *self, const uint32_t *indices, size_t count
 {
     for (size_t i = 0; i < count; i++) {
         CHECK(indices[i] < self->own_count);
-        uint32_t number = self->own[indices[i]];
+        uint32_t number = self->own ? self->own[indices[i]] : indices[i];
         self->kind->gather(self->state, DATA_TRAIN, number, ret_x + i * self->sample_size);
         ret_labels[i] = (uint32_t)self->kind->label(self->state, DATA_TRAIN, number);
     }

@@ -19,49 +19,54 @@
 
 typedef struct dataset dataset_t;
 
-typedef enum { DATASET_SPLIT_SHARE, DATASET_SPLIT_LABEL } dataset_split_t;
-
 typedef struct {
     const char *kind;      /* of brokers/data_kinds.def */
     const char *dir;       /* of the files; unused for counter */
     const char *cache_dir; /* where gzipped files are unpacked; made when missing */
     uint64_t samples;      /* counter: how many training samples. Files: 0 = all */
     bool no_tests;         /* samples to test with are not looked for */
-    /* share: a seeded shuffle cut in proportion; label: sorted by label, then cut so */
-    dataset_split_t split;
+    data_split_t split;    /* data/split.h; own: the files are this region's alone */
+    double alpha;          /* of dirichlet */
     uint64_t seed;
     const double *region_shares; /* one per region of the job, any positive scale */
     size_t region_count;
-    size_t region_index; /* whose samples this dataset serves */
+    size_t region_index;     /* whose samples this dataset serves */
+    uint64_t region_samples; /* own: as many as the files must have; 0: any number */
 } dataset_spec_t;
 
 /* Facts of a data set, without its samples. */
 typedef struct {
     const char *kind; /* borrowed for ever */
     data_form_t form;
-    uint64_t total;                   /* training samples of all regions */
+    uint64_t total;                   /* training samples of all regions; split own: of this one */
     uint64_t tests;                   /* 0 for counter */
     size_t channels, height, width;   /* of a picture; 1 x 1 x columns of a table; 1 x 1 x 1 for counter */
     unsigned label_least, label_most; /* of training and test samples; 0 for counter, whose labels are any */
+    unsigned absent;                  /* the first class without a training sample; at most label_most + 1 */
 } dataset_facts_t;
 
 /* Float32 values of a sample. */
-size_t dataset_facts_size(const dataset_facts_t *facts);
+static inline size_t dataset_facts_size(const dataset_facts_t *facts)
+{
+    return facts->channels * facts->height * facts->width;
+}
 
 /* Looks at the files and keeps nothing, on disk or in memory; needs neither a cache directory nor a region.
  * `thorough`: reads packed pictures through, so that damage shows. Errors: as of dataset_open. */
 MUST_USE err_code_t dataset_look(const dataset_spec_t *spec, bool thorough, dataset_facts_t *ret_facts,
                                  err_t *err);
 
+/* The same thoroughly, and how many training samples of each class the region has.
+ *
+ *   out  ret_counts  (label_most + 1), for the caller to free; NULL for counter, which has no classes */
+MUST_USE err_code_t dataset_count(const dataset_spec_t *spec, dataset_facts_t *ret_facts,
+                                  uint64_t **ret_counts, err_t *err);
+
 /* Errors: ERR_NOT_FOUND (a file is missing: names it and the Debian package that has it), ERR_MALFORMED
  * (truncated, wrong magic, counts that differ, labels out of range: names file, expected and found),
  * ERR_CONFIG (kind, shares, samples), ERR_LIMIT (2^32 samples or more), ERR_MEMORY, ERR_IO. */
 MUST_USE err_code_t dataset_open(const dataset_spec_t *spec, dataset_t **ret_self, err_t *err);
 void dataset_destroy(dataset_t **self_p);
-
-/* How many training samples region `index` has, by spec alone plus the total (pure): largest-remainder
- * rounding, so the regions' counts add up to `total`. */
-uint64_t dataset_region_samples(const double *shares, size_t region_count, size_t index, uint64_t total);
 
 const dataset_facts_t *dataset_facts(const dataset_t *self); /* borrowed */
 uint64_t dataset_samples(const dataset_t *self);             /* training samples of this region */

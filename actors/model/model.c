@@ -2,145 +2,150 @@
 
 #include "actors/model/kernel.h"
 #include "actors/model/ledger.h"
+#include "actors/model/models/family.h"
 #include "actors/model/net.h"
 #include "actors/model/vector.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct {
-    const char *name;
-    const char *data_kind;
-    size_t height, width;               /* of a picture */
-    net_layer_t layers[NET_LAYERS_MAX]; /* up to the first without a name; none: the ledger */
-} row_t;
+#define MODEL(FAMILY, TEXT, ...) ", " TEXT
+static const char s_names[] =
+#include "brokers/models.def"
+    ;
+#undef MODEL
 
-/* One row per model. The names of the layers are those of the same model in PyTorch. */
-static const row_t ROWS[] = {
-    {"softmax", "idx", 28, 28, {{.name = "fc", .kind = NET_DENSE, .dense = {.I = 784, .O = 10}}}},
-    {"mlp",
-     "idx",
-     28,
-     28,
-     {{.name = "fc1", .kind = NET_DENSE, .dense = {.I = 784, .O = 256, .relu = true}},
-      {.name = "fc2", .kind = NET_DENSE, .dense = {.I = 256, .O = 128, .relu = true}},
-      {.name = "fc3", .kind = NET_DENSE, .dense = {.I = 128, .O = 10}}}},
-    {"mlp-large",
-     "idx",
-     28,
-     28,
-     {{.name = "fc1", .kind = NET_DENSE, .dense = {.I = 784, .O = 2048, .relu = true}},
-      {.name = "fc2", .kind = NET_DENSE, .dense = {.I = 2048, .O = 512, .relu = true}},
-      {.name = "fc3", .kind = NET_DENSE, .dense = {.I = 512, .O = 10}}}},
-    {"lenet",
-     "idx",
-     28,
-     28,
-     {{.name = "conv1", .kind = NET_CONV, .conv = {.I = 1, .H = 28, .W = 28, .O = 20, .K = 5, .stride = 1}},
-      {.name = "conv2", .kind = NET_CONV, .conv = {.I = 20, .H = 12, .W = 12, .O = 50, .K = 5, .stride = 1}},
-      {.name = "fc1", .kind = NET_DENSE, .dense = {.I = 800, .O = 500, .relu = true}},
-      {.name = "fc2", .kind = NET_DENSE, .dense = {.I = 500, .O = 10}}}},
-    {"ledger", "counter", 1, 1, {{.name = NULL}}},
+/* In the order of rows. */
+#define MODEL(FAMILY, ...) &model_##FAMILY,
+static model_family_t *const *const s_families[] = {
+#include "brokers/models.def"
 };
-#define ROW_COUNT (sizeof ROWS / sizeof *ROWS)
-#define NAMES "softmax, mlp, mlp-large, lenet, ledger"
+#undef MODEL
+
+/* A model as it is: everything said, and its layers. */
+typedef struct {
+    const model_row_t *row;
+    model_spec_t spec;
+    model_chain_t chain;
+} made_t;
 
 struct model {
-    const row_t *row;
+    made_t made;
     size_t batch_max;
     layout_t layout;
     net_t *net; /* NULL: the ledger */
 };
 
-static const row_t *s_row(const char *name)
-{
-    for (size_t i = 0; name && i < ROW_COUNT; i++)
-        if (strcmp(ROWS[i].name, name) == 0)
-            return ROWS + i;
-    return NULL;
-}
-
-static size_t s_layer_count(const row_t *row)
-{
-    size_t count = 0;
-    while (count < NET_LAYERS_MAX && row->layers[count].name)
-        count++;
-    return count;
-}
-
-bool model_known(const char *name)
-{
-    return s_row(name) != NULL;
-}
-
 const char *model_names(void)
 {
-    return NAMES;
+    return s_names + strlen(", ");
 }
 
-static err_code_t s_unknown(const char *name, err_t *err)
+static err_code_t s_make(const model_spec_t *spec, made_t *ret_made, err_t *err)
 {
-    return err_set(err, ERR_NOT_FOUND, "no model is called '%s'; write one of %s", name ? name : "", NAMES);
-}
-
-err_code_t model_layout_of(const char *name, layout_t *ret_layout, err_t *err)
-{
-    const row_t *row = s_row(name);
+    const model_row_t *row = model_row(spec->name);
     if (!row)
-        return s_unknown(name, err);
+        return err_set(err, ERR_NOT_FOUND, "no model is called '%s'; write one of %s", spec->name,
+                       model_names());
+    *ret_made = (made_t){.row = row, .spec = *spec};
+    model_spec_complete(&ret_made->spec, &row->otherwise);
+    return (*s_families[row - model_row_at(0)])(&ret_made->spec, &ret_made->chain, err);
+}
+
+static err_code_t s_lay_out(const made_t *made, layout_t *ret_layout, err_t *err)
+{
     memset(ret_layout, 0, sizeof *ret_layout);
-    if (s_layer_count(row))
-        return net_layout(row->layers, s_layer_count(row), ret_layout, err);
+    if (made->chain.count)
+        return net_layout(made->chain.layers, made->chain.count, ret_layout, err);
     return layout_add(ret_layout, "counters", 1, (size_t[]){LEDGER_COUNTERS}, err);
 }
 
-static err_code_t s_check_labels(const row_t *row, const dataset_facts_t *data, err_t *err)
+err_code_t model_layout_of(const model_spec_t *spec, layout_t *ret_layout, err_t *err)
 {
-    size_t classes = net_output_size(row->layers, s_layer_count(row));
+    made_t made;
+    err_code_t code = s_make(spec, &made, err);
+    return code ? code : s_lay_out(&made, ret_layout, err);
+}
+
+/* -- data -------------------------------------------------------------------------------------------------
+ */
+
+model_spec_t model_seen(const dataset_facts_t *data)
+{
+    return (model_spec_t){.classes = (uint64_t)data->label_most + 1,
+                          .input = {data->channels, data->height, data->width}};
+}
+
+static err_code_t s_check_kind(const made_t *made, const dataset_facts_t *data, err_t *err)
+{
+    static const char *const forms[] = {
+        [DATA_PICTURES] = "pictures", [DATA_TABLE] = "tables", [DATA_COUNTS] = "counter"};
+    if (made->row->form == data->form)
+        return ERR_OK;
+    return err_set(err, ERR_CONFIG,
+                   "data are of kind %s, and model %s takes %s; change job.data.kind, or job.model",
+                   data->kind, made->spec.name, forms[made->row->form]);
+}
+
+static err_code_t s_check_input(const model_spec_t *spec, const dataset_facts_t *data, err_t *err)
+{
+    const uint64_t *input = spec->input;
+    if (data->channels == input[0] && data->height == input[1] && data->width == input[2])
+        return ERR_OK;
+    return err_set(err, ERR_CONFIG,
+                   "pictures are %zu x %zu x %zu (channels, height, width), and model %s takes %" PRIu64
+                   " x %" PRIu64 " x %" PRIu64 "; write job.model.input: [%zu, %zu, %zu], or use other data",
+                   data->channels, data->height, data->width, spec->name, input[0], input[1], input[2],
+                   data->channels, data->height, data->width);
+}
+
+static err_code_t s_check_labels(const model_spec_t *spec, const dataset_facts_t *data, err_t *err)
+{
+    uint64_t classes = spec->classes;
     if (data->label_most < classes)
         return ERR_OK;
     bool from_one = data->label_least > 0 && data->label_most - data->label_least < classes;
-    return err_set(err, ERR_CONFIG, "labels are %u to %u, and model %s tells %zu classes apart, 0 to %zu; %s",
-                   data->label_least, data->label_most, row->name, classes, classes - 1,
-                   from_one ? "number them from 0" : "use data with no more classes");
+    return err_set(err, ERR_CONFIG,
+                   "labels are %u to %u, and model %s tells %" PRIu64 " classes apart, 0 to %" PRIu64
+                   "; %s job.model.classes: %u",
+                   data->label_least, data->label_most, spec->name, classes, classes - 1,
+                   from_one ? "number them from 0, or write" : "use data with no more classes, or write",
+                   data->label_most + 1);
 }
 
-err_code_t model_accepts(const char *name, const dataset_facts_t *data, err_t *err)
+err_code_t model_accepts(const model_spec_t *spec, const dataset_facts_t *data, err_t *err)
 {
-    const row_t *row = s_row(name);
-    if (!row)
-        return s_unknown(name, err);
-    if (data->form != data_kind_find(row->data_kind)->form)
-        return err_set(err, ERR_CONFIG,
-                       "data are of kind %s, and model %s takes %s; change job.data.kind, or job.model",
-                       data->kind, name, row->data_kind);
-    if (data->height != row->height || data->width != row->width)
-        return err_set(err, ERR_CONFIG,
-                       "pictures are %zu x %zu, and model %s takes %zu x %zu; use such pictures",
-                       data->height, data->width, name, row->height, row->width);
-    return s_layer_count(row) ? s_check_labels(row, data, err) : ERR_OK;
+    made_t made;
+    err_code_t code = s_make(spec, &made, err);
+    if (!code)
+        code = s_check_kind(&made, data, err);
+    if (!code)
+        code = s_check_input(&made.spec, data, err);
+    return code || made.row->form == DATA_COUNTS ? code : s_check_labels(&made.spec, data, err);
 }
 
-err_code_t model_new(const char *name, size_t batch_max, model_t **ret_self, err_t *err)
+/* -- one that computes ------------------------------------------------------------------------------------
+ */
+
+err_code_t model_new(const model_spec_t *spec, size_t batch_max, model_t **ret_self, err_t *err)
 {
-    const row_t *row = s_row(name);
-    if (!row)
-        return s_unknown(name, err);
     if (kernel_prepare(err))
         return err ? err->code : ERR_NOT_FOUND;
     if (batch_max < 1 || batch_max > MODEL_BATCH_MAX)
         return err_set(err, ERR_LIMIT, "batch %zu; write 1 to %d", batch_max, MODEL_BATCH_MAX);
     model_t *self = calloc(1, sizeof *self);
     if (!self)
-        return err_set(err, ERR_MEMORY, "no memory for model %s", name);
-    self->row = row;
+        return err_set(err, ERR_MEMORY, "no memory for model %s", spec->name);
     self->batch_max = batch_max;
-    err_code_t code = model_layout_of(name, &self->layout, err);
-    if (!code && s_layer_count(row))
-        code = net_new(row->layers, s_layer_count(row), batch_max, &self->net, err);
+    err_code_t code = s_make(spec, &self->made, err);
+    if (!code)
+        code = s_lay_out(&self->made, &self->layout, err);
+    if (!code && self->made.chain.count)
+        code = net_new(self->made.chain.layers, self->made.chain.count, batch_max, &self->net, err);
     if (code) {
         model_destroy(&self);
-        return err_prefix(err, code, "model %s", name);
+        return code;
     }
     *ret_self = self;
     return ERR_OK;
@@ -163,18 +168,18 @@ const layout_t *model_layout(const model_t *self)
 
 size_t model_sample_size(const model_t *self)
 {
-    return self->row->height * self->row->width;
+    return model_family_inputs(&self->made.spec);
 }
 
 size_t model_class_count(const model_t *self)
 {
-    return self->net ? net_output_size(self->row->layers, s_layer_count(self->row)) : LEDGER_COUNTERS;
+    return (size_t)self->made.spec.classes;
 }
 
 void model_init(const model_t *self, uint64_t seed, float *ret_w)
 {
     memset(ret_w, 0, self->layout.count * sizeof *ret_w);
-    net_init(self->row->layers, s_layer_count(self->row), seed, ret_w);
+    net_init(self->made.chain.layers, self->made.chain.count, seed, ret_w);
 }
 
 void model_gradient(model_t *self, const float *w, const float *x, const uint32_t *labels, size_t count,

@@ -4,15 +4,16 @@
  * Why      workers, exporters and benchmarks see one interface, whatever the layers are.
  * Not      optimizers (optimizer.h), data (dataset.h), or anything of messages.
  * Threads  a model_t is scratch memory of one thread; several may exist. OpenBLAS runs on one thread.
- * Models   one row per model in model.c: softmax, mlp, mlp-large (784-2048-512-10: 2,661,898 parameters, many
- *          for what a step costs: the model for measuring links), lenet (Caffe's: conv 20 5x5, max pool 2,
- *          conv 50 5x5, max pool 2, dense 500 with ReLU, dense 10: 431,080 parameters), ledger (counters
- *          (1000): gradient = minus the counts, a sum).
+ * Models   a row each in brokers/models.def: softmax, mlp, mlp-large (784-2048-512-10: 2,661,898 parameters,
+ *          many for what a step costs: the model for measuring links), lenet (Caffe's: 431,080 parameters for
+ *          28 x 28), ledger (counters (1000): gradient = minus the counts, a sum).
+ * Specs    what a model_spec_t does not say is what its row says `otherwise`.
  */
 #ifndef ACTORS_MODEL_MODEL_H
 #define ACTORS_MODEL_MODEL_H
 
 #include "actors/model/dataset.h"
+#include "brokers/model_spec.h"
 #include "codec/base/err.h"
 #include "codec/base/ranges.h"
 #include "codec/tensor/layout.h"
@@ -23,15 +24,16 @@
 
 typedef struct model model_t;
 
-/* Returns whether there is a model of that name, and the names of all, comma-separated, for messages;
- * borrowed. */
-bool model_known(const char *name);
+/* The names of all models, comma-separated, for messages; borrowed. */
 const char *model_names(void);
 
-/* Checks whether a model can be trained on such data: kind, size of a picture, number of classes.
+/* The options that data decide where a topology does not. */
+model_spec_t model_seen(const dataset_facts_t *data);
+
+/* Checks whether a model can be trained on such data: kind, size of a sample, number of classes.
  *
- * Errors   ERR_NOT_FOUND (name); ERR_CONFIG: says what the data are, and what the model takes */
-MUST_USE err_code_t model_accepts(const char *name, const dataset_facts_t *data, err_t *err);
+ * Errors   those of model_layout_of; ERR_CONFIG: says what the data are, and what the model takes */
+MUST_USE err_code_t model_accepts(const model_spec_t *spec, const dataset_facts_t *data, err_t *err);
 
 #define MODEL_BATCH_MAX 65536
 
@@ -39,17 +41,18 @@ MUST_USE err_code_t model_accepts(const char *name, const dataset_facts_t *data,
  * whoever computes can look at something else in between. */
 #define MODEL_PIECE 512
 
-/* Scratch for batches of up to batch_max samples. No allocation afterwards. Errors: ERR_NOT_FOUND (name),
+/* Scratch for batches of up to batch_max samples. No allocation afterwards. Errors: those of model_layout_of,
  * ERR_LIMIT (batch_max 0 or above MODEL_BATCH_MAX), ERR_MEMORY. */
-MUST_USE err_code_t model_new(const char *name, size_t batch_max, model_t **ret_self, err_t *err);
+MUST_USE err_code_t model_new(const model_spec_t *spec, size_t batch_max, model_t **ret_self, err_t *err);
 void model_destroy(model_t **self_p);
 
 const layout_t *model_layout(const model_t *self); /* borrowed for the life of the model */
-/* Replaces *ret_layout. Errors: ERR_NOT_FOUND. */
-MUST_USE err_code_t model_layout_of(const char *name, layout_t *ret_layout, err_t *err);
+/* Replaces *ret_layout. Errors: ERR_NOT_FOUND (name); ERR_CONFIG: options that do not go together, and what
+ * to write. */
+MUST_USE err_code_t model_layout_of(const model_spec_t *spec, layout_t *ret_layout, err_t *err);
 
-/* Float32 values per sample (784, ledger: 1), which the data must have, and the number of classes: labels are
- * below it (ledger: any label, counted modulo its 1000 counters). */
+/* Float32 values per sample (28 x 28: 784, ledger: 1), which the data must have, and the number of classes:
+ * labels are below it (ledger: any label, counted modulo its 1000 counters). */
 size_t model_sample_size(const model_t *self);
 size_t model_class_count(const model_t *self);
 

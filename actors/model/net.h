@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define NET_LAYERS_MAX 8
+#define NET_LAYERS_MAX 16
 
 typedef enum { NET_CONV, NET_DENSE } net_kind_t;
 

@@ -155,7 +155,7 @@ static err_code_t s_begin_core(shard_hint_t *self, const shard_spec_t *spec, con
                                size_t first, err_t *err)
 {
     model_t *model = NULL;
-    err_code_t rc = model_new(self->with.topology->job.model, 1, &model, err);
+    err_code_t rc = model_new(&self->with.topology->job.model, 1, &model, err);
     if (rc)
         return rc;
     float *w = malloc(layout->count * sizeof *w);
@@ -202,7 +202,7 @@ static err_code_t s_make_core(shard_hint_t *self, err_t *err)
 {
     layout_t *layout = self->layout = calloc(1, sizeof *layout);
     CHECK(layout);
-    err_code_t rc = model_layout_of(self->with.topology->job.model, layout, err);
+    err_code_t rc = model_layout_of(&self->with.topology->job.model, layout, err);
     size_t first = 0, end = 0;
     if (!rc)
         layout_shard(layout, self->with.topology->regions[self->with.region_index].shards,

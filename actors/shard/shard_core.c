@@ -98,6 +98,14 @@ static bool s_step(shard_core_t *self)
 
 /* -- own and other regions' deltas */
 
+/* A step needs no more than the elements in which a gradient is not 0. An optimizer that remembers may look
+ * at rows as a whole, of which a delta may have a part. */
+static bool s_goes_by_element(const shard_core_t *self)
+{
+    const optimizer_row_t *row = optimizer_find(self->replica->optimizer.kind);
+    return self->base->spec.patches && optimizer_tensors(row) == 0;
+}
+
 static bool s_apply(shard_core_t *self, size_t origin, const incoming_t *delta)
 {
     replica_t *replica = self->replica;
@@ -105,6 +113,8 @@ static bool s_apply(shard_core_t *self, size_t origin, const incoming_t *delta)
     if (stream_values(delta, &part)) {
         blend_t blend = {
             .parts = &part, .count = 1, .divisor = 1, .scratch = replica->scratch, .sums = replica->sums};
+        if (delta->patch && s_goes_by_element(self))
+            blend.touched = &delta->patch->runs;
         late_t late = {.origin = origin,
                        .steps = delta->head.steps,
                        .tells = delta->tells,

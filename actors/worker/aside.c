@@ -1,5 +1,6 @@
 #include "actors/worker/aside.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -93,4 +94,11 @@ bool aside_is_over(aside_t *self)
 int aside_fd(const aside_t *self)
 {
     return self->event_fd;
+}
+
+void aside_wait(aside_t *self)
+{
+    struct pollfd item = {.fd = self->event_fd, .events = POLLIN};
+    while (!aside_is_over(self))
+        (void)poll(&item, 1, -1);
 }

@@ -22,5 +22,7 @@ void aside_begin(aside_t *self, void (*work)(void *arg), void *arg);
 /* Returns whether it is over. The descriptor is readable when it may be, and after this no more. */
 bool aside_is_over(aside_t *self);
 int aside_fd(const aside_t *self);
+/* Waits until it is over. */
+void aside_wait(aside_t *self);
 
 #endif

@@ -68,7 +68,7 @@ static void s_free(probe_t *self)
     free(self->labels);
 }
 
-static err_code_t s_make(probe_t *self, const char *model, size_t batch, err_t *err)
+static err_code_t s_make(probe_t *self, const model_spec_t *model, size_t batch, err_t *err)
 {
     batch = batch < MODEL_PIECE ? batch : MODEL_PIECE;
     self->batch = batch;
@@ -81,7 +81,7 @@ static err_code_t s_make(probe_t *self, const char *model, size_t batch, err_t *
     self->x = malloc(batch * model_sample_size(self->model) * sizeof *self->x);
     self->labels = malloc(batch * sizeof *self->labels);
     if (!self->w || !self->g || !self->x || !self->labels)
-        return err_set(err, ERR_MEMORY, "no memory for a probe of model %s with batches of %zu", model,
+        return err_set(err, ERR_MEMORY, "no memory for a probe of model %s with batches of %zu", model->name,
                        batch);
     s_fill_inputs(self);
     return ERR_OK;
@@ -124,7 +124,7 @@ static size_t s_count_cores(uint64_t cores)
     return cores < 1 ? 1 : (size_t)(cores < most ? cores : most);
 }
 
-err_code_t probe_measure(const char *model, size_t batch, uint64_t cores, int64_t least_us,
+err_code_t probe_measure(const model_spec_t *model, size_t batch, uint64_t cores, int64_t least_us,
                          double *ret_samples_per_s, err_t *err)
 {
     size_t count = s_count_cores(cores);

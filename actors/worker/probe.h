@@ -10,6 +10,7 @@
 #ifndef ACTORS_WORKER_PROBE_H
 #define ACTORS_WORKER_PROBE_H
 
+#include "brokers/model_spec.h"
 #include "codec/base/err.h"
 
 #include <stddef.h>
@@ -26,7 +27,7 @@
  *
  * Errors   those of model_new
  */
-MUST_USE err_code_t probe_measure(const char *model, size_t batch, uint64_t cores, int64_t least_us,
+MUST_USE err_code_t probe_measure(const model_spec_t *model, size_t batch, uint64_t cores, int64_t least_us,
                                   double *ret_samples_per_s, err_t *err);
 
 #endif

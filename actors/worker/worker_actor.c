@@ -3,9 +3,9 @@
 #include "actors/kit/clock.h"
 #include "actors/model/model.h"
 #include "actors/worker/aside.h"
+#include "actors/worker/feeder.h"
 #include "actors/worker/worker_core.h"
 #include "codec/base/log.h"
-#include "codec/base/rng.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -18,12 +18,10 @@ typedef struct {
     worker_actor_t with;
     worker_core_t *core; /* the shell's */
     model_t *model;
-    float *x;         /* (piece_max, sample_size) */
-    uint32_t *labels; /* (piece_max) */
-    float *part;      /* (N): gradient of a later piece; NULL: batches are of one */
-    uint32_t *order;  /* (samples of the region): the permutation of `epoch` */
-    uint64_t epoch;   /* UINT64_MAX: none yet */
-    uint64_t piece_max;
+    feeder_t *feeder;
+    float *part; /* (N): gradient of a later piece; NULL: batches are of one */
+    bool foresees;
+    feeder_piece_t foreseen; /* the first piece of the next task, where that is known */
 
     aside_t *aside;
     bool away;       /* a piece is computed there */
@@ -47,28 +45,37 @@ typedef struct {
 
 /* ---- life ---- */
 
+static err_code_t s_open_feeder(worker_hint_t *self, size_t piece_max, err_t *err)
+{
+    const topology_t *topology = self->with.topology;
+    feeder_spec_t spec = {
+        .dataset = self->with.dataset,
+        .region = &self->with.job->regions[self->with.region_index],
+        .region_index = self->with.region_index,
+        .seed = topology->job.seed,
+        .augment = {.shift = topology->job.data.augment.shift, .flip = topology->job.data.augment.flip},
+        .piece_max = piece_max,
+        .test_max = WORKER_TEST_BATCH};
+    return feeder_new(&spec, &self->feeder, err);
+}
+
 static err_code_t s_open_model(worker_hint_t *self, err_t *err)
 {
     const job_region_t *region = &self->with.job->regions[self->with.region_index];
     bool several = region->batch_max > MODEL_PIECE;
     uint64_t most = several ? MODEL_PIECE : region->batch_max;
-    self->piece_max = most > WORKER_TEST_BATCH ? most : WORKER_TEST_BATCH;
-    const char *name = self->with.topology->job.model;
-    err_code_t rc = model_accepts(name, dataset_facts(self->with.dataset), err);
+    const model_spec_t *spec = &self->with.topology->job.model;
+    err_code_t rc = model_accepts(spec, dataset_facts(self->with.dataset), err);
     if (!rc)
-        rc = model_new(name, self->piece_max, &self->model, err);
+        rc = model_new(spec, most > WORKER_TEST_BATCH ? most : WORKER_TEST_BATCH, &self->model, err);
     if (rc)
         return rc;
-    size_t sample_size = dataset_sample_size(self->with.dataset);
-    self->x = malloc(self->piece_max * sample_size * sizeof *self->x);
-    self->labels = malloc(self->piece_max * sizeof *self->labels);
-    self->order = malloc((region->samples + 1) * sizeof *self->order);
     if (several)
         self->part = malloc(model_layout(self->model)->count * sizeof *self->part);
-    if (!self->x || !self->labels || !self->order || (several && !self->part))
+    if (several && !self->part)
         return err_set(err, ERR_MEMORY, "no memory for batches of %llu samples; choose a smaller job.batch",
                        (unsigned long long)region->batch_max);
-    return ERR_OK;
+    return s_open_feeder(self, (size_t)most, err);
 }
 
 /* A computation aside works with the core's buffers. */
@@ -78,25 +85,21 @@ static void s_halt(void *hint)
     aside_destroy(&self->aside);
 }
 
-static void s_shuffle(worker_hint_t *self, uint64_t epoch);
-
 /* Which elements a batch touches: its samples are looked at before it is computed. */
 static err_code_t s_touches(void *hint, uint64_t batch, ranges_t *ret_elements)
 {
     worker_hint_t *self = hint;
-    const job_region_t *region = &self->with.job->regions[self->with.region_index];
-    uint64_t first, end;
-    job_batch_samples(region, batch, &first, &end);
-    s_shuffle(self, batch / region->batches_per_epoch);
     err_code_t code = ERR_OK;
-    for (uint64_t from = first; from < end && !code; from += MODEL_PIECE) {
-        size_t count = (size_t)(end - from < MODEL_PIECE ? end - from : MODEL_PIECE);
-        ranges_t piece = {0};
-        dataset_gather(self->with.dataset, self->order + from, count, self->x, self->labels);
-        code = model_touches(self->model, self->x, count, &piece);
+    bool last = false;
+    for (feeder_piece_t piece = {.batch = batch}; !code && !last;) {
+        feeder_samples_t samples = feeder_peek(self->feeder, &piece);
+        ranges_t touched = {0};
+        code = model_touches(self->model, samples.x, samples.count, &touched);
         if (!code)
-            code = ranges_union(ret_elements, &piece);
-        ranges_fini(&piece);
+            code = ranges_union(ret_elements, &touched);
+        ranges_fini(&touched);
+        piece.from += samples.count;
+        last = samples.last;
     }
     return code;
 }
@@ -134,55 +137,59 @@ static err_code_t s_open_worker(void *hint, uint64_t *incarnation, void **ret_co
     return ERR_OK;
 }
 
+/* Tells whether the worker ever waited for data. */
+static void s_log_feeder(const worker_hint_t *self)
+{
+    const feeder_tally_t *tally = feeder_tally(self->feeder);
+    log_event(LEVEL_INFO, "worker", "samples_gathered",
+              "region=%s worker=%zu pieces=%llu ahead=%llu waited_ms=%.1f",
+              self->with.topology->regions[self->with.region_index].name, self->with.worker_index,
+              (unsigned long long)tally->taken, (unsigned long long)tally->ahead,
+              (double)tally->waited_us / 1e3);
+}
+
 static void s_close_worker(void *hint)
 {
     worker_hint_t *self = hint;
     aside_destroy(&self->aside);
     model_destroy(&self->model);
-    free(self->x);
-    free(self->labels);
+    if (self->feeder)
+        s_log_feeder(self);
+    feeder_destroy(&self->feeder);
     free(self->part);
-    free(self->order);
     free(self);
 }
 
 /* ---- computing ---- */
 
-/* The order in which an epoch visits the region's samples: a function of seed, region and epoch alone, so
- * that a batch number means the same samples whoever computes it. */
-static void s_shuffle(worker_hint_t *self, uint64_t epoch)
+/* The samples of a piece; what comes after it is gathered meanwhile. */
+static feeder_samples_t s_feed(worker_hint_t *self, const feeder_piece_t *piece)
 {
-    if (self->epoch == epoch)
-        return;
-    uint64_t samples = self->with.job->regions[self->with.region_index].samples;
-    for (uint64_t i = 0; i < samples; i++)
-        self->order[i] = (uint32_t)i;
-    rng_t rng;
-    rng_init_for(&rng, self->with.topology->job.seed, "permutation", self->with.region_index, epoch);
-    rng_shuffle_u32(&rng, self->order, samples);
-    self->epoch = epoch;
+    feeder_samples_t samples = feeder_take(self->feeder, piece);
+    feeder_piece_t next = *piece;
+    next.from += samples.count;
+    if (!samples.last)
+        feeder_ask(self->feeder, &next);
+    else if (self->foresees)
+        feeder_ask(self->feeder, &self->foreseen);
+    return samples;
 }
 
 /* The next piece of the batch; returns whether it was the last. */
 static bool s_compute(worker_hint_t *self)
 {
-    const job_region_t *region = &self->with.job->regions[self->with.region_index];
-    uint64_t first, end;
-    job_batch_samples(region, self->task.batch, &first, &end);
-    s_shuffle(self, self->task.batch / region->batches_per_epoch);
-    uint64_t from = first + self->computed, left = end - from;
-    size_t count = (size_t)(left < MODEL_PIECE ? left : MODEL_PIECE);
+    feeder_samples_t samples =
+        s_feed(self, &(feeder_piece_t){.batch = self->task.batch, .from = self->computed});
     double loss;
     float *gradient = self->computed ? self->part : self->task.gradient;
-    dataset_gather(self->with.dataset, self->order + from, count, self->x, self->labels);
-    model_gradient(self->model, self->task.params, self->x, self->labels, count, gradient, &loss);
+    model_gradient(self->model, self->task.params, samples.x, samples.labels, samples.count, gradient, &loss);
     if (self->computed)
-        model_join(self->model, self->computed, count, self->part, loss, self->task.gradient,
+        model_join(self->model, self->computed, samples.count, self->part, loss, self->task.gradient,
                    &self->mean_loss);
     else
         self->mean_loss = loss;
-    self->computed += count;
-    return count == left;
+    self->computed += samples.count;
+    return samples.last;
 }
 
 /* A slower core is emulated by waiting. One whose speed the topology says takes as long as that says; else
@@ -228,15 +235,12 @@ static void s_begin_evaluation(worker_hint_t *self, int64_t now_us)
 /* One piece of the test set; returns whether it was the last. */
 static bool s_evaluate(worker_hint_t *self)
 {
-    uint64_t total = dataset_test_samples(self->with.dataset);
-    uint64_t count = total - self->tested < WORKER_TEST_BATCH ? total - self->tested : WORKER_TEST_BATCH;
-    if (count) {
-        dataset_gather_test(self->with.dataset, self->tested, count, self->x, self->labels);
-        model_evaluate(self->model, self->task.params, self->x, self->labels, count, &self->loss,
+    feeder_samples_t samples = s_feed(self, &(feeder_piece_t){.test = true, .from = self->tested});
+    if (samples.count)
+        model_evaluate(self->model, self->task.params, samples.x, samples.labels, samples.count, &self->loss,
                        &self->correct);
-        self->tested += count;
-    }
-    return self->tested == total;
+    self->tested += samples.count;
+    return samples.last;
 }
 
 static void s_evaluated(worker_hint_t *self)
@@ -267,9 +271,20 @@ static void s_take_piece(worker_hint_t *self)
         s_evaluated(self);
 }
 
+/* Looks ahead while this thread may look at the core. */
+static void s_foresee(worker_hint_t *self)
+{
+    bool evaluate;
+    uint64_t batch;
+    self->foresees = worker_core_foresee(self->core, &evaluate, &batch);
+    if (self->foresees)
+        self->foreseen = (feeder_piece_t){.test = evaluate, .batch = batch};
+}
+
 /* A short piece is computed here: handing it over would cost more. */
 static int64_t s_next_piece(worker_hint_t *self, int64_t now_us)
 {
+    s_foresee(self);
     if (self->took_us > WORKER_ASIDE_US) {
         self->away = true;
         aside_begin(self->aside, s_piece, self);
@@ -278,6 +293,14 @@ static int64_t s_next_piece(worker_hint_t *self, int64_t now_us)
     s_piece(self);
     s_take_piece(self);
     return now_us;
+}
+
+/* While parameters are on their way. */
+static void s_prepare(worker_hint_t *self)
+{
+    s_foresee(self);
+    if (self->foresees)
+        feeder_ask(self->feeder, &self->foreseen);
 }
 
 static int64_t s_work_worker(void *hint, void *core, int64_t now_us)
@@ -298,8 +321,10 @@ static int64_t s_work_worker(void *hint, void *core, int64_t now_us)
         worker_core_computed(self->core, self->mean_loss, now_us);
     }
     if (!self->evaluating && !self->computing) {
-        if (!worker_core_take_task(self->core, &self->task))
+        if (!worker_core_take_task(self->core, &self->task)) {
+            s_prepare(self);
             return ROLE_NEVER;
+        }
         if (self->task.evaluate)
             s_begin_evaluation(self, now_us);
         else
@@ -340,7 +365,6 @@ void worker_actor_fill(const worker_actor_t *self, shell_spec_t *spec)
     worker_hint_t *hint = calloc(1, sizeof *hint);
     CHECK(hint);
     hint->with = *self;
-    hint->epoch = UINT64_MAX;
     spec->role = &worker_role;
     spec->ops = &ops;
     spec->hint = hint;

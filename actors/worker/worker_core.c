@@ -438,6 +438,15 @@ bool worker_core_take_task(worker_core_t *self, worker_task_t *ret_task)
     return true;
 }
 
+bool worker_core_foresee(const worker_core_t *self, bool *ret_evaluate, uint64_t *ret_batch)
+{
+    if (self->slot.state != SLOT_PULLING)
+        return worker_lease_next(&self->lease, ret_evaluate, ret_batch);
+    *ret_evaluate = self->slot.evaluating;
+    *ret_batch = self->slot.batch;
+    return true;
+}
+
 /* The next pull travels with the push; one that names what it wants goes behind it. */
 static void s_begin_push(worker_core_t *self, uint64_t samples, int64_t now_us)
 {

@@ -51,6 +51,8 @@ typedef struct {
 worker_core_t *worker_core_new(const worker_spec_t *spec);
 
 bool worker_core_take_task(worker_core_t *self, worker_task_t *ret_task);
+/* The task that is likely to come next, as far as is known: its samples may be prepared. */
+bool worker_core_foresee(const worker_core_t *self, bool *ret_evaluate, uint64_t *ret_batch);
 void worker_core_computed(worker_core_t *self, double mean_loss, int64_t now_us);
 void worker_core_evaluated(worker_core_t *self, double mean_loss, double accuracy, int64_t took_us,
                            int64_t now_us);

@@ -166,12 +166,17 @@ const char *json_get_string(const json_value_t *object, const char *key, const c
     return json_is_string(value) ? json_string_value(value) : otherwise;
 }
 
-uint64_t json_get_u64(const json_value_t *object, const char *key, uint64_t otherwise)
+uint64_t json_u64(const json_value_t *self, uint64_t otherwise)
 {
-    const json_t *value = s_in(json_get(object, key));
+    const json_t *value = s_in(self);
     if (!json_is_integer(value) || json_integer_value(value) < 0)
         return otherwise;
     return (uint64_t)json_integer_value(value);
+}
+
+uint64_t json_get_u64(const json_value_t *object, const char *key, uint64_t otherwise)
+{
+    return json_u64(json_get(object, key), otherwise);
 }
 
 double json_get_number(const json_value_t *object, const char *key, double otherwise)

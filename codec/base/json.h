@@ -38,6 +38,7 @@ const json_value_t *json_get(const json_value_t *object, const char *key);
 const json_value_t *json_at(const json_value_t *array, size_t index);
 size_t json_count(const json_value_t *array);
 const char *json_get_string(const json_value_t *object, const char *key, const char *otherwise);
+uint64_t json_u64(const json_value_t *self, uint64_t otherwise); /* the value itself */
 uint64_t json_get_u64(const json_value_t *object, const char *key, uint64_t otherwise);
 double json_get_number(const json_value_t *object, const char *key, double otherwise);
 bool json_get_bool(const json_value_t *object, const char *key, bool otherwise);

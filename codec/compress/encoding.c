@@ -176,11 +176,10 @@ err_code_t encoding_decode(const encoding_t *self, const slice_t *slices, size_t
                            float *ret_values, size_t count, err_t *err)
 {
     reader_t bytes = reader_of(slices, slice_count);
-    return encoding_decode_rest(self, &bytes, ret_values, count, err);
+    return encoding_read(self, &bytes, ret_values, count, err);
 }
 
-err_code_t encoding_decode_rest(const encoding_t *self, reader_t *bytes, float *ret_values, size_t count,
-                                err_t *err)
+err_code_t encoding_read(const encoding_t *self, reader_t *bytes, float *ret_values, size_t count, err_t *err)
 {
     err_code_t code = ERR_OK;
     if (count)

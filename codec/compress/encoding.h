@@ -96,9 +96,9 @@ MUST_USE err_code_t encoding_encode(const encoding_t *self, const encoding_setti
 MUST_USE err_code_t encoding_decode(const encoding_t *self, const slice_t *slices, size_t slice_count,
                                     float *ret_values, size_t count, err_t *err);
 
-/* The same of what is left of a reader. */
-MUST_USE err_code_t encoding_decode_rest(const encoding_t *self, reader_t *bytes, float *ret_values,
-                                         size_t count, err_t *err);
+/* The same from a reader, to the end of what is left in it. */
+MUST_USE err_code_t encoding_read(const encoding_t *self, reader_t *bytes, float *ret_values, size_t count,
+                                  err_t *err);
 
 /* Returns whether a + b is finite throughout; b may be NULL. */
 bool encoding_finite(const float *a, const float *b, size_t count);

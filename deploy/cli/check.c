@@ -62,10 +62,10 @@ static void s_print_summary(const topology_t *topology, const job_t *job)
 {
     layout_t *layout = calloc(1, sizeof *layout);
     CHECK(layout);
-    if (model_layout_of(topology->job.model, layout, NULL))
+    if (model_layout_of(&topology->job.model, layout, NULL))
         layout->count = 0;
     printf("job %s: model %s (%zu parameters), %llu samples, %llu epochs\n", topology->job.name,
-           topology->job.model, layout->count, (unsigned long long)job->samples,
+           topology->job.model.name, layout->count, (unsigned long long)job->samples,
            (unsigned long long)job->epochs);
     free(layout);
     const strategy_t *strategy = strategy_find(topology->job.sync.strategy);
@@ -83,6 +83,9 @@ static void s_print_summary(const topology_t *topology, const job_t *job)
                topology->regions[r].name, (unsigned long long)region->samples, 100 * region->share, workers,
                (unsigned long long)topology->regions[r].shards, (unsigned long long)region->steps,
                (unsigned long long)region->width, (unsigned long long)region->batch_max);
+        if (launch_data_elsewhere(topology, r))
+            printf("  %-16s its data are not on this machine: cloudless data TOPOLOGY --region %s there\n",
+                   "", topology->regions[r].name);
     }
     for (size_t i = 0; i < topology->link_count; i++) {
         const topology_link_t *link = &topology->links[i];
@@ -151,7 +154,7 @@ static int s_check_topology(launch_t *launch, const cli_args_t *args)
     const char *const *sets = cli_values(args, "set", &set_count);
     if (launch_read(launch, cli_positional(args), sets, set_count, NULL, &err))
         return launch_wrong(launch, EXIT_WRONG, NULL, &err, true);
-    err_code_t rc = launch_look_dataset(launch, true, &err);
+    err_code_t rc = launch_look_dataset(launch, LAUNCH_HERE, true, &err);
     if (rc)
         return launch_wrong(launch, rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED,
                             "check", &err, false);
@@ -166,6 +169,7 @@ static int s_check_topology(launch_t *launch, const cli_args_t *args)
         s_print_summary(launch->topology, &launch->job);
     size_t problems = s_find_problems(launch->topology, &launch->job, json ? stderr : stdout) +
                       s_print_notes(launch->mistakes, json ? stderr : stdout) +
+                      launch_print_absent(launch, "  problem: ", json ? stderr : stdout) +
                       dial_binds(launch->topology, json ? stderr : stdout);
     if (cli_has(args, "dial"))
         problems += dial_brokers(launch->topology, transfer_bytes, json ? stderr : stdout) +

@@ -6,13 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-const cli_command_t *const commands[] = {&command_up,         &command_check,
-                                         &command_plan,       &command_simulate,
-                                         &command_status,     &command_stop,
-                                         &command_checkpoint, &command_scheduler,
-                                         &command_broker,     &command_node,
-                                         &command_region,     &command_global,
-                                         &command_host,       NULL};
+const cli_command_t *const commands[] = {
+    &command_up,     &command_check,  &command_data,       &command_plan,      &command_simulate,
+    &command_status, &command_stop,   &command_checkpoint, &command_scheduler, &command_broker,
+    &command_node,   &command_region, &command_global,     &command_host,      NULL};
 
 int commands_state(const cli_args_t *args, const char *where, char ret_dir[STATEDIR_PATH_MAX])
 {

@@ -10,8 +10,8 @@
 #include "store/statedir.h"
 
 extern const cli_command_t command_up, command_node, command_broker, command_scheduler, command_check,
-    command_plan, command_simulate, command_status, command_stop, command_checkpoint, command_region,
-    command_global, command_host;
+    command_data, command_plan, command_simulate, command_status, command_stop, command_checkpoint,
+    command_region, command_global, command_host;
 
 /* For the processes that are started by hand. */
 #define COMMANDS_RESUME                                                                                      \

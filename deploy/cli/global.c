@@ -12,7 +12,7 @@ static err_code_t s_prepare_state(void *hint, err_t *err)
     dataset_destroy(&launch->dataset); /* of an attempt without room */
     err_code_t rc = launch_share_state(launch, err);
     if (!rc)
-        rc = launch_open_dataset(launch, 0, err);
+        rc = launch_open_copy(launch, err);
     return rc ? rc : launch_open_log(launch, "up", false, err);
 }
 

@@ -86,10 +86,10 @@ static int s_check_offer(const launch_t *launch, const serve_spec_t *spec)
 }
 
 /* Before anything is created: what does not fit the model leaves nothing behind. */
-static int s_check_data(launch_t *launch)
+static int s_check_data(launch_t *launch, size_t region)
 {
     err_t err = {0};
-    err_code_t rc = launch_look_dataset(launch, false, &err);
+    err_code_t rc = launch_look_dataset(launch, region, false, &err);
     return rc ? s_wrong_data(rc, &err) : EXIT_DONE;
 }
 
@@ -115,7 +115,7 @@ static int s_run_node(const cli_args_t *args)
     if (!status)
         status = s_check_offer(&launch, &spec);
     if (!status)
-        status = s_check_data(&launch);
+        status = s_check_data(&launch, spec.region_index);
     if (!status)
         status = s_serve(&launch, &spec);
     launch_fini(&launch);

@@ -223,7 +223,7 @@ static void s_print_table(const simulation_t *self)
     const prediction_t *result = &self->result;
     char virtual[UNITS_TEXT_MAX], run[UNITS_TEXT_MAX];
     printf("job %s: %s on %zu regions, %s%s; a core of power 1 computes %.0f samples/s (%s)\n",
-           topology->job.name, topology->job.model, topology->region_count,
+           topology->job.name, topology->job.model.name, topology->region_count,
            self->spec.units ? "renting " : "with the topology's workers",
            !self->spec.units ? ""
            : self->objective ? self->objective

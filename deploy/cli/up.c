@@ -40,7 +40,7 @@ static int s_prepare_state(launch_t *launch, const cli_args_t *args)
     int status = s_check_resume(launch, cli_has(args, "resume"), cli_has(args, "quiet"));
     if (status)
         return status;
-    err_code_t rc = launch_open_dataset(launch, 0, &err);
+    err_code_t rc = launch_open_copy(launch, &err);
     if (rc)
         return launch_wrong(launch, rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "up",
                             &err, false);
@@ -75,10 +75,12 @@ static int s_prepare_up(launch_t *launch, const cli_args_t *args)
     launch->carries = cli_has(args, "resume");
     launch->sets = sets;
     launch->set_count = set_count;
-    err_code_t rc = launch_look_dataset(launch, false, &err);
+    err_code_t rc = launch_look_dataset(launch, LAUNCH_ALL, false, &err);
     if (rc)
         return command_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "up", "%s",
                             err.text);
+    if (!cli_has(args, "quiet"))
+        launch_print_absent(launch, "cloudless: up: ", stderr);
     if (launch->topology->plan.apply)
         rc = planning_check(launch, &err);
     if (rc)

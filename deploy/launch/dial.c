@@ -333,7 +333,7 @@ size_t dial_room(const launch_t *launch, FILE *out)
     const topology_t *topology = launch->topology;
     layout_t *layout = calloc(1, sizeof *layout);
     CHECK(layout);
-    uint64_t parameters = model_layout_of(topology->job.model, layout, NULL) ? 0 : layout->count, there = 0;
+    uint64_t parameters = model_layout_of(&topology->job.model, layout, NULL) ? 0 : layout->count, there = 0;
     free(layout);
     /* Parameters and what the optimizer remembers, of each snapshot that is kept, and one
      * that is being written. */

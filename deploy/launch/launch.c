@@ -63,6 +63,8 @@ static void s_make_absolute(char path[TOPOLOGY_TEXT_MAX])
 static void s_make_paths_absolute(topology_t *topology)
 {
     s_make_absolute(topology->job.data.dir);
+    for (size_t r = 0; r < topology->region_count; r++)
+        s_make_absolute(topology->regions[r].data.dir);
     if (strchr(topology->plan.rent, '/') || topology->plan.rent[0] == '~') /* else it is looked for in PATH */
         s_make_absolute(topology->plan.rent);
 }
@@ -112,6 +114,7 @@ err_code_t launch_reread(const launch_t *self, const char *path, const char *con
     }
     if (changed->plan.samples_per_s <= 0) /* was measured */
         changed->plan.samples_per_s = self->topology->plan.samples_per_s;
+    topology_note_seen(changed, &self->topology->job.data.seen); /* too */
     err_t why = {0};
     rc = topology_may_become(self->topology, changed, &why);
     if (rc) {
@@ -204,6 +207,22 @@ err_code_t launch_replace_topology(const launch_t *self, const topology_t *chang
     return rc;
 }
 
+/* A run goes on with the model that it was begun with, whatever its data have become: as it was noted then,
+ * or, before it was, as the model is when nothing is said. */
+static err_code_t s_keep_seen(launch_t *self, err_t *err)
+{
+    char path[STATEDIR_PATH_MAX + 32];
+    topology_t *former = NULL, *topology = self->topology;
+    snprintf(path, sizeof path, "%s/" LAUNCH_TOPOLOGY_FILE, self->state_dir);
+    if (topology_read(path, NULL, 0, &former, NULL))
+        return ERR_OK; /* it is new, or what lies there says nothing */
+    topology->job.data.seen = former->job.data.seen;
+    topology_destroy(&former);
+    topology_note_seen(topology, &model_row(topology->job.said.name)->otherwise);
+    err_code_t rc = self->facts.kind ? model_accepts(&topology->job.model, &self->facts, err) : ERR_OK;
+    return rc ? err_prefix(err, rc, "%s: the data are not those it was begun with", self->state_dir) : ERR_OK;
+}
+
 static err_code_t s_open_run(launch_t *self, err_t *err)
 {
     err_code_t rc = statedir_folder(self->state_dir, STATEDIR_RUN, self->run_dir, err);
@@ -229,6 +248,8 @@ static err_code_t s_take_state(launch_t *self, err_t *err)
     rc = s_open_run(self, err);
     if (!rc)
         rc = launch_begin_run(self, err);
+    if (!rc)
+        rc = s_keep_seen(self, err);
     return rc ? rc : launch_replace_topology(self, self->topology, err);
 }
 
@@ -327,6 +348,8 @@ static err_code_t s_join_state(launch_t *self, const char *role, err_t *err)
     err_code_t rc = statedir_check(self->state_dir, self->topology->job.name, self->digest, err);
     if (rc == ERR_NOT_FOUND)
         rc = s_create_state(self, err);
+    else if (!rc)
+        rc = s_keep_seen(self, err);
     if (!rc)
         rc = s_check_not_held(self, err);
     if (!rc)
@@ -441,134 +464,6 @@ err_code_t launch_check_output(const char *path, err_t *err)
                        "%s: cannot be written in %s (%s); create that directory or choose another one", path,
                        slash ? folder : "the current directory", strerror(errno));
     return ERR_OK;
-}
-
-/* ---- data set ---- */
-
-/* `shares` has room for all regions and must live as long as the spec. */
-static dataset_spec_t s_dataset_spec(const topology_t *topology, double *shares)
-{
-    for (size_t r = 0; r < topology->region_count; r++)
-        shares[r] = topology->regions[r].data_share;
-    return (dataset_spec_t){.kind = topology->job.data.kind,
-                            .dir = topology->job.data.dir,
-                            .samples = topology->job.data.samples,
-                            .split =
-                                topology->job.data.split_by_label ? DATASET_SPLIT_LABEL : DATASET_SPLIT_SHARE,
-                            .seed = topology->job.seed,
-                            .region_shares = shares,
-                            .region_count = topology->region_count};
-}
-
-/* A shard without a parameter would wait for nothing, and be waited for. */
-static err_code_t s_check_shards(const topology_t *topology, err_t *err)
-{
-    layout_t *layout = calloc(1, sizeof *layout);
-    CHECK(layout);
-    err_code_t rc = model_layout_of(topology->job.model, layout, err);
-    if (!rc && topology->region_count && topology->regions[0].shards > layout->count)
-        rc = err_set(err, ERR_CONFIG,
-                     "regions[0].shards: %llu are more than the %zu parameters of model %s; write fewer",
-                     (unsigned long long)topology->regions[0].shards, layout->count, topology->job.model);
-    free(layout);
-    return rc;
-}
-
-/* The actors that compute later rely on it: sizes, classes and kinds of data and model are compared here, and
- * nowhere else. */
-static err_code_t s_derive_job(launch_t *self, const dataset_facts_t *facts, err_t *err)
-{
-    const topology_t *topology = self->topology;
-    err_code_t rc = model_accepts(topology->job.model, facts, err);
-    if (rc)
-        return err_prefix(err, rc, "job.data.dir %s", topology->job.data.dir);
-    rc = s_check_shards(topology, err);
-    if (rc)
-        return rc;
-    self->facts = *facts;
-    return job_derive(topology, facts->total, &self->job, err);
-}
-
-/* Puts where the topology says it before what is wrong with it. */
-static err_code_t s_place(const char *place, err_code_t code, err_t *err)
-{
-    return place[0] ? err_prefix(err, code, "%s", place) : code;
-}
-
-/* Mistakes in the data are told beside those elsewhere, as far as each is known. */
-static void s_look_anyway(launch_t *self)
-{
-    double shares[TOPOLOGY_REGIONS_MAX];
-    dataset_facts_t facts;
-    err_t err = {0};
-    const topology_t *topology = self->topology;
-    if (!topology || !self->mistakes->count)
-        return;
-    if (!mistakes_touch_any(self->mistakes, "job.data|job.model|regions")) {
-        dataset_spec_t spec = s_dataset_spec(topology, shares);
-        err_code_t rc = dataset_look(&spec, false, &facts, &err);
-        if (!rc && (rc = model_accepts(topology->job.model, &facts, &err)))
-            rc = err_prefix(&err, rc, "job.data.dir %s", topology->job.data.dir);
-        if (rc && s_place(self->mistakes->data_place, rc, &err))
-            mistakes_add(self->mistakes, "job.data", err.text);
-    }
-    if (!mistakes_touch_any(self->mistakes, "job.model|regions[0].shards") && s_check_shards(topology, &err))
-        mistakes_add(self->mistakes, "regions[0].shards",
-                     s_place(self->mistakes->shards_place, ERR_CONFIG, &err) ? err.text : "");
-}
-
-int launch_wrong(launch_t *self, int status, const char *where, const err_t *err, bool looks)
-{
-    command_fail((exit_status_t)status, where, "%s", err->text);
-    const mistakes_t *mistakes = self->mistakes;
-    if (looks)
-        s_look_anyway(self);
-    for (size_t i = 0; mistakes && i < mistakes->count; i++)
-        if (mistakes->rows[i].text[0] && strcmp(mistakes->rows[i].text, err->text) != 0)
-            command_fail((exit_status_t)status, where, "%s", mistakes->rows[i].text);
-    if (mistakes && mistakes->more)
-        command_fail((exit_status_t)status, where, "%zu more mistakes; correct these first", mistakes->more);
-    return status;
-}
-
-err_code_t launch_look_dataset(launch_t *self, bool thorough, err_t *err)
-{
-    double shares[TOPOLOGY_REGIONS_MAX];
-    dataset_spec_t spec = s_dataset_spec(self->topology, shares);
-    dataset_facts_t facts;
-    err_code_t rc = dataset_look(&spec, thorough, &facts, err);
-    err_t shards = {0};
-    if (rc && self->mistakes && s_check_shards(self->topology, &shards) == ERR_CONFIG)
-        mistakes_add(self->mistakes, "regions[0].shards",
-                     s_place(self->mistakes->shards_place, ERR_CONFIG, &shards) ? shards.text : "");
-    if (!rc)
-        rc = s_derive_job(self, &facts, err);
-    return (rc == ERR_NOT_FOUND || rc == ERR_CONFIG) && self->mistakes
-               ? s_place(self->mistakes->data_place, rc, err)
-               : rc;
-}
-
-err_code_t launch_try_dataset(launch_t *self, err_t *err)
-{
-    err_code_t rc = launch_look_dataset(self, false, err);
-    uint64_t samples = self->topology->job.data.samples;
-    if (rc != ERR_NOT_FOUND || !samples)
-        return rc;
-    return job_derive(self->topology, samples, &self->job, err);
-}
-
-err_code_t launch_open_dataset(launch_t *self, size_t region_index, err_t *err)
-{
-    char cache[STATEDIR_PATH_MAX];
-    err_code_t rc = statedir_folder(self->state_dir, STATEDIR_DATA, cache, err);
-    if (rc)
-        return rc;
-    double shares[TOPOLOGY_REGIONS_MAX];
-    dataset_spec_t spec = s_dataset_spec(self->topology, shares);
-    spec.cache_dir = cache;
-    spec.region_index = region_index;
-    rc = dataset_open(&spec, &self->dataset, err);
-    return rc ? rc : s_derive_job(self, dataset_facts(self->dataset), err);
 }
 
 /* ---- broker ---- */

@@ -34,7 +34,9 @@ typedef struct {
     int role_lock;         /* held by the processes that are started by hand; -1: none */
     dataset_t *dataset;    /* NULL where no data is needed */
     dataset_facts_t facts; /* of the data set, when it was looked at */
-    job_t job;             /* of it */
+    /* (regions) the first class of which a region of split own has no training sample; UINT_MAX: not seen */
+    unsigned absent[TOPOLOGY_REGIONS_MAX];
+    job_t job; /* of it */
 } launch_t;
 
 void launch_init(launch_t *self);
@@ -89,20 +91,43 @@ void launch_abandon_state(launch_t *self);
 /* How many shards of all regions have a snapshot to go on from. */
 MUST_USE err_code_t launch_count_snapshots(const launch_t *self, size_t *ret_count, err_t *err);
 
+/* The data set as a region sees it, without a cache directory. `shares` has room for all regions and must
+ * live as long as the spec. */
+dataset_spec_t launch_dataset_spec(const topology_t *topology, size_t region, double *shares);
+
+/* The data that are looked at, other than one region's: with split own those of all, or of all whose folder
+ * is on this machine; else the one copy. */
+#define LAUNCH_ALL (SIZE_MAX - 1)
+#define LAUNCH_HERE SIZE_MAX
+
+/* Returns whether a region has data of its own that are not on this machine. */
+bool launch_data_elsewhere(const topology_t *topology, size_t region);
+
 /* Looks at the data set without keeping any of it, on disk or in memory, compares it with the model, and
- * derives the job. Every command does so before it creates anything; `thorough`: and reads
+ * derives the job. Every command that computes does so before it creates anything; `thorough`: and reads
  * everything through.
  *
+ *   in   which  an index of a region, LAUNCH_ALL or LAUNCH_HERE; where nothing is here, facts.kind is NULL
+ *
  * Errors   those of dataset_look, model_accepts and job_derive */
-MUST_USE err_code_t launch_look_dataset(launch_t *self, bool thorough, err_t *err);
+MUST_USE err_code_t launch_look_dataset(launch_t *self, size_t which, bool thorough, err_t *err);
+
+/* After launch_look_dataset: prints, for each region of split own that lacks a class, a line that begins with
+ * `before`. Returns how many. */
+size_t launch_print_absent(const launch_t *self, const char *before, FILE *out);
 
 /* The same for commands that compute nothing with it: where the files are not there, and the topology says
- * how many samples there are, the job is derived from that, and facts.kind is NULL. */
+ * how many samples there are, the job is derived from that, and facts.kind is NULL. With split own no file is
+ * looked for. */
 MUST_USE err_code_t launch_try_dataset(launch_t *self, err_t *err);
 
 /* Opens the data set as a region sees it, compares and derives. Errors: those of dataset_open, and as
  * above. */
 MUST_USE err_code_t launch_open_dataset(launch_t *self, size_t region_index, err_t *err);
+
+/* The same for processes of all regions: opens the copy that these share. With split own nothing is opened,
+ * and the job derived alone. */
+MUST_USE err_code_t launch_open_copy(launch_t *self, err_t *err);
 
 /* Where a region's broker is, for shells: hint is launch_where_t. */
 typedef struct {

@@ -48,7 +48,7 @@ static err_code_t s_load_shard(const char *state_dir, const char *region, uint64
     return rc;
 }
 
-err_code_t parameters_new(const char *model, parameters_t **ret_self, err_t *err)
+err_code_t parameters_new(const model_spec_t *model, parameters_t **ret_self, err_t *err)
 {
     parameters_t *self = calloc(1, sizeof *self);
     CHECK(self);
@@ -67,7 +67,7 @@ err_code_t parameters_load(const topology_t *topology, const char *state_dir, si
 {
     parameters_t *self = NULL;
     const topology_region_t *region = &topology->regions[region_index];
-    err_code_t rc = parameters_new(topology->job.model, &self, err);
+    err_code_t rc = parameters_new(&topology->job.model, &self, err);
     for (uint64_t k = 0; k < region->shards && !rc; k++) {
         size_t first, end;
         layout_shard(&self->layout, region->shards, k, &first, &end);

@@ -21,8 +21,8 @@ typedef struct {
  */
 MUST_USE err_code_t parameters_load(const topology_t *topology, const char *state_dir, size_t region_index,
                                     parameters_t **ret_self, err_t *err);
-/* A model's layout with all values 0. Errors: ERR_NOT_FOUND (no such model), ERR_MEMORY. */
-MUST_USE err_code_t parameters_new(const char *model, parameters_t **ret_self, err_t *err);
+/* A model's layout with all values 0. Errors: those of model_layout_of, ERR_MEMORY. */
+MUST_USE err_code_t parameters_new(const model_spec_t *model, parameters_t **ret_self, err_t *err);
 void parameters_destroy(parameters_t **self_p);
 
 /* How many values are not finite. */

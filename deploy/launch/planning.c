@@ -27,7 +27,7 @@ static err_code_t s_measure(const topology_t *topology, double core, double *ret
     *ret_samples_per_s = core > 0 ? core : topology->plan.samples_per_s;
     err_code_t rc = ERR_OK;
     if (*ret_samples_per_s <= 0)
-        rc = probe_measure(topology->job.model, (size_t)topology->job.batch, 1, PLANNING_PROBE_US,
+        rc = probe_measure(&topology->job.model, (size_t)topology->job.batch, 1, PLANNING_PROBE_US,
                            ret_samples_per_s, err);
     *ret_samples_per_s *= part;
     return rc;
@@ -44,7 +44,7 @@ err_code_t planning_prepare(launch_t *launch, double core_samples_per_s, global_
     layout_t *layout = calloc(1, sizeof *layout);
     CHECK(layout);
     if (!rc)
-        rc = model_layout_of(topology->job.model, layout, err);
+        rc = model_layout_of(&topology->job.model, layout, err);
     if (!rc) {
         ret_with->delta_bytes = plan_delta_bytes(topology, layout->count);
         ret_with->last_bytes = layout->count * sizeof(float);

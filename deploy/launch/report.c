@@ -251,7 +251,7 @@ json_value_t *report_new(const global_core_t *core, const report_context_t *cont
     report_totals_t totals = report_totals(core, context);
     json_value_t *report = json_new_object();
     json_set_string(report, "job", topology->job.name);
-    json_set_string(report, "model", topology->job.model);
+    json_set_string(report, "model", topology->job.model.name);
     json_set_string(report, "strategy", strategy_find(topology->job.sync.strategy)->name);
     if (topology->job.sync.every)
         json_set_u64(report, "every", topology->job.sync.every);

@@ -197,7 +197,7 @@ static err_code_t s_probe(serve_t *self, err_t *err)
     bool known = pace > 0 && self->samples_per_s > 0; /* of an emulated core the topology says it */
     uint64_t cores = node_cores(&topology->regions[self->spec->region_index], self->spec->offer);
     err_code_t rc = known ? ERR_OK
-                          : probe_measure(topology->job.model, (size_t)topology->job.batch, cores,
+                          : probe_measure(&topology->job.model, (size_t)topology->job.batch, cores,
                                           self->spec->probe_us, &self->samples_per_s, err);
     self->samples_per_s *= pace > 0 ? pace : 1;
     return rc ? err_prefix(err, rc, "the probe of what this machine computes") : ERR_OK;

@@ -91,7 +91,7 @@ static void s_evaluate(void *hint)
 static err_code_t s_measure_tests(const topology_t *topology, int64_t least_us, pace_t *self, err_t *err)
 {
     tests_t tests = {0};
-    err_code_t rc = model_new(topology->job.model, TEST_BATCH, &tests.model, err);
+    err_code_t rc = model_new(&topology->job.model, TEST_BATCH, &tests.model, err);
     if (rc)
         return rc;
     size_t size = TEST_BATCH * model_sample_size(tests.model);
@@ -322,9 +322,9 @@ err_code_t pace_measure(const topology_t *topology, uint64_t cores, int64_t leas
     pace_t self = {.spread = s_table.spread, .measured = true};
     layout_t *layout = calloc(1, sizeof *layout);
     CHECK(layout);
-    err_code_t rc = model_layout_of(topology->job.model, layout, err);
+    err_code_t rc = model_layout_of(&topology->job.model, layout, err);
     if (!rc)
-        rc = probe_measure(topology->job.model, (size_t)topology->job.batch, cores, least_us / 2,
+        rc = probe_measure(&topology->job.model, (size_t)topology->job.batch, cores, least_us / 2,
                            &self.samples_per_s, err);
     if (!rc)
         rc = s_measure_tests(topology, least_us / 8, &self, err);

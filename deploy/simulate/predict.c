@@ -237,7 +237,7 @@ static err_code_t s_make(world_t *self, const predict_spec_t *spec, err_t *err)
     wan_init(&self->wan, self->topology, spec->seed);
     err_code_t rc = s_set_workers(self, err);
     if (!rc)
-        rc = model_layout_of(self->topology->job.model, layout, err);
+        rc = model_layout_of(&self->topology->job.model, layout, err);
     if (!rc) {
         sizes_init(&self->sizes, self->topology, layout);
         s_scale_windows(self);

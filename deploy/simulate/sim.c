@@ -229,7 +229,7 @@ static void s_open_data(sim_t *self)
                                .region_index = r};
         CHECK(dataset_open(&spec, &self->datasets[r], &err) == ERR_OK);
     }
-    CHECK(model_new(self->topology->job.model, batch_max, &self->model, &err) == ERR_OK);
+    CHECK(model_new(&self->topology->job.model, batch_max, &self->model, &err) == ERR_OK);
     self->x = calloc(batch_max * model_sample_size(self->model), sizeof *self->x);
     self->indices = calloc(batch_max, sizeof *self->indices);
     self->labels = calloc(batch_max, sizeof *self->labels);
@@ -290,7 +290,7 @@ sim_t *sim_new(const topology_t *topology, const sim_spec_t *spec)
         self->spec.samples = topology->job.data.samples;
     err_t err = {0};
     CHECK(job_derive(topology, self->spec.samples, &self->job, &err) == ERR_OK);
-    CHECK(model_layout_of(topology->job.model, &self->layout, &err) == ERR_OK);
+    CHECK(model_layout_of(&topology->job.model, &self->layout, &err) == ERR_OK);
     if (spec->rows)
         s_make_rows(&self->layout);
     topology_digest(topology, self->digest);

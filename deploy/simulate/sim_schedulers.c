@@ -87,7 +87,8 @@ static void *s_new_core(sim_t *self, const scheduler_t *scheduler, const legacy_
                           .run = legacy->state ? legacy->state->region_state.run : RUN_ID_NONE,
                           .nodes_expected = s_nodes_of(self, scheduler->region),
                           .settle_us = 1000000,
-                          .evaluates = self->spec.evaluates,
+                          .evaluates =
+                              self->spec.evaluates && topology_tests(self->topology, scheduler->region),
                           .stays_us = self->spec.stays_us,
                           .status_us = 8 * self->spec.beat_us,
                           .legacy = legacy};

@@ -75,7 +75,7 @@ bool catalog_is_own(const catalog_t *self, const store_place_t *place, const cat
                 snapshot->number, state->shard_state.shard, state->shard_state.region);
     else if (self->layout && state->shard_state.layout != self->layout)
         err_set(why, ERR_JOB, "snapshot %" PRIu64 " is of another model than %s", snapshot->number,
-                self->topology->job.model);
+                self->topology->job.model.name);
     else if (incarnation != place->incarnation)
         err_set(why, ERR_JOB, "snapshot %" PRIu64 " is of incarnation %016" PRIx64 ", not of this one",
                 snapshot->number, incarnation);
@@ -234,7 +234,7 @@ void catalog_note_layout(catalog_t *self)
 {
     layout_t *layout = calloc(1, sizeof *layout);
     CHECK(layout);
-    if (!model_layout_of(self->topology->job.model, layout, NULL))
+    if (!model_layout_of(&self->topology->job.model, layout, NULL))
         self->layout = layout_digest(layout);
     free(layout);
 }

@@ -43,7 +43,7 @@ static void s_init(scene_t *self)
     err_t err;
     rng_t rng;
     rng_init(&rng, 1);
-    if (model_new("lenet", BATCH, &self->model, &err)) {
+    if (model_new(&(model_spec_t){.name = "lenet"}, BATCH, &self->model, &err)) {
         fprintf(stderr, "lenet_step: %s\n", err.text);
         exit(1);
     }

@@ -103,12 +103,14 @@ static const char *const s_pieces[] = {
 };
 
 static const char *const s_sets[] = {
-    "job.epochs=2",         "job.sync.inside={ssp: 2}",
-    "regions[0].workers=9", "links[0].between=[a, b]",
-    "regions[x].name=y",    "security=none",
-    "job.data={}",          "regions[0].broker.bind=tcp://*:1",
-    "checkpoint.keep=0",    "links=[]",
-    "regions[1]=",          "job.model=ledger",
+    "job.epochs=2",          "job.sync.inside={ssp: 2}",
+    "regions[0].workers=9",  "links[0].between=[a, b]",
+    "regions[x].name=y",     "security=none",
+    "job.data={}",           "regions[0].broker.bind=tcp://*:1",
+    "checkpoint.keep=0",     "links=[]",
+    "regions[1]=",           "job.model=ledger",
+    "job.model.hidden=[3]",  "job.model.input=[1, 2, 3]",
+    "job.model.hidden[1]=9", "job.model={name: mlp, classes: 3}",
 };
 
 typedef struct {

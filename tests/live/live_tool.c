@@ -43,7 +43,7 @@ static int s_counters(const char *path, unsigned long samples, unsigned long epo
 {
     static layout_t layout;
     err_t err = {0};
-    if (model_layout_of("ledger", &layout, &err)) {
+    if (model_layout_of(&(model_spec_t){.name = "ledger"}, &layout, &err)) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }

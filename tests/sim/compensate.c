@@ -156,7 +156,7 @@ int main(int argc, char **argv)
     }
     layout_t *layout = calloc(1, sizeof *layout);
     err_t err = {0};
-    CHECK(layout && model_layout_of("softmax", layout, &err) == ERR_OK);
+    CHECK(layout && model_layout_of(&(model_spec_t){.name = "softmax"}, layout, &err) == ERR_OK);
     size_t wrong = 0, runs = 0;
     for (uint64_t seed = first; seed < first + seeds; seed++)
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++, runs++)

@@ -81,7 +81,7 @@ typedef struct {
 static void s_single_init(single_t *self, const topology_t *topology, size_t batch_max)
 {
     err_t err = {0};
-    CHECK(model_new(topology->job.model, batch_max, &self->model, &err) == ERR_OK);
+    CHECK(model_new(&topology->job.model, batch_max, &self->model, &err) == ERR_OK);
     self->count = model_layout(self->model)->count;
     self->size = model_sample_size(self->model);
     self->w = calloc(self->count, sizeof *self->w);
@@ -287,7 +287,8 @@ static bool s_check(const case_t *with, uint64_t seed, totals_t *totals)
     topology_t *topology = s_topology(with, seed);
     layout_t *layout = calloc(1, sizeof *layout);
     err_t err = {0};
-    CHECK(layout && model_layout_of(with->model, layout, &err) == ERR_OK);
+    CHECK(layout &&
+          model_layout_of(&(model_spec_t[]){model_spec_of(with->model)}[0], layout, &err) == ERR_OK);
     size_t count = layout->count;
     float *calm = s_run(topology, seed, false, 0, count, totals);
     bool good =

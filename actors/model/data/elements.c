@@ -2,16 +2,18 @@
 
 #include "actors/model/clones.h"
 #include "codec/base/err.h"
+#include "codec/compress/fp16.h"
 
+#include <math.h>
 #include <string.h>
 
 static const struct {
     size_t size;
     bool whole;
 } s_types[] = {
-    [ELEMENT_U8] = {1, true},   [ELEMENT_I8] = {1, true},  [ELEMENT_I16] = {2, true},
-    [ELEMENT_I32] = {4, true},  [ELEMENT_I64] = {8, true}, [ELEMENT_F32] = {4, false},
-    [ELEMENT_F64] = {8, false},
+    [ELEMENT_U8] = {1, true},    [ELEMENT_I8] = {1, true},   [ELEMENT_I16] = {2, true},
+    [ELEMENT_I32] = {4, true},   [ELEMENT_I64] = {8, true},  [ELEMENT_F16] = {2, false},
+    [ELEMENT_BF16] = {2, false}, [ELEMENT_F32] = {4, false}, [ELEMENT_F64] = {8, false},
 };
 
 size_t element_size(element_type_t type)
@@ -62,16 +64,38 @@ int64_t elements_whole(const elements_t *self, size_t index)
     }
 }
 
+static float s_float(uint32_t bits)
+{
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* Encodings carry no number that is not finite; files may. */
+static float s_half(uint16_t bits)
+{
+    return (bits & 0x7c00) == 0x7c00 ? NAN : fp16_float(bits);
+}
+
 static float s_value(const elements_t *self, size_t index)
 {
     if (element_is_whole(self->type))
         return (float)elements_whole(self, index);
     uint64_t bits = s_bits(self, index);
     double wide;
-    float value;
     memcpy(&wide, &bits, sizeof wide);
-    memcpy(&value, &bits, sizeof value);
-    return self->type == ELEMENT_F64 ? (float)wide : value;
+    return self->type == ELEMENT_F64    ? (float)wide
+           : self->type == ELEMENT_F16  ? s_half((uint16_t)bits)
+           : self->type == ELEMENT_BF16 ? s_float((uint32_t)bits << 16)
+                                        : s_float((uint32_t)bits);
+}
+
+size_t elements_not_finite(const elements_t *self, size_t count)
+{
+    for (size_t i = 0; !element_is_whole(self->type) && i < count; i++)
+        if (!isfinite(s_value(self, i)))
+            return i;
+    return SIZE_MAX;
 }
 
 void elements_read(const elements_t *self, size_t first, size_t count, float *ret_values)

@@ -15,6 +15,8 @@ typedef enum {
     ELEMENT_I16,
     ELEMENT_I32,
     ELEMENT_I64,
+    ELEMENT_F16,
+    ELEMENT_BF16,
     ELEMENT_F32,
     ELEMENT_F64,
 } element_type_t;
@@ -27,6 +29,8 @@ typedef struct {
 
 size_t element_size(element_type_t type); /* bytes */
 bool element_is_whole(element_type_t type);
+/* The index of the first element that is NaN or infinite among `count`; SIZE_MAX: none. */
+size_t elements_not_finite(const elements_t *self, size_t count);
 
 /* Elements [first, first + count) as float32: unsigned bytes are scaled from 0..255 to 0..1, all others keep
  * their value, rounded to float32. */

@@ -106,7 +106,7 @@ static err_code_t s_open(const dataset_spec_t *spec, look_t look, void **ret_sta
         return code;
     }
     s_facts(self, ret_facts);
-    self->sample_size = dataset_facts_size(ret_facts);
+    self->sample_size = ret_facts->channels * ret_facts->height * ret_facts->width;
     *ret_state = self;
     return ERR_OK;
 }

@@ -3,7 +3,6 @@
 #include "actors/kit/clock.h"
 #include "actors/scheduler/base/journal.h"
 #include "actors/scheduler/region/region_core.h"
-#include "brokers/data_kinds.h"
 #include "codec/base/failpoint.h"
 #include "codec/base/log.h"
 #include "codec/base/machine.h"
@@ -171,13 +170,12 @@ static err_code_t s_open_region(void *hint, uint64_t *incarnation, void **ret_co
     legacy_t legacy;
     s_load_legacy(self, &legacy);
     rc = s_next_term(self, &legacy, &term, err);
-    const data_kind_row_t *kind = data_kind_find(self->with.topology->job.data.kind);
     region_spec_t spec = {.topology = self->with.topology,
                           .region_index = self->with.region_index,
                           .term = term,
                           .nodes_expected = self->with.nodes_expected,
                           .settle_us = self->with.settle_us,
-                          .evaluates = kind && kind->files,
+                          .evaluates = topology_tests(self->with.topology, self->with.region_index),
                           .pid = (uint64_t)getpid(),
                           .run = run.id,
                           .run_adopts = run.adopted,

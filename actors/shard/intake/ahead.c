@@ -52,8 +52,10 @@ static bool s_is_first_of_some(const staged_t *staged)
  * changed by it. */
 static bool s_may_begin(const intake_t *self)
 {
-    return self->base->region->width == 1 && self->terms.steps && !self->replica->whole_rows &&
-           !buf_is_unique(self->replica->parameters);
+    const replica_t *replica = self->replica;
+    bool rows = optimizer_find(replica->optimizer.kind)->rows && spans_have_rows(&replica->spans);
+    return self->base->region->width == 1 && self->terms.steps && !rows &&
+           !buf_is_unique(replica->parameters);
 }
 
 static bool s_begin_ahead(intake_t *self, const staged_t *staged)

@@ -18,12 +18,17 @@
  * divided by. Their values stand as they are before the encoded bytes, and have no residual. What is fixed
  * is not sent: it is zero in what is encoded, and nobody reads it.
  *
+ * Where rows travel alone, a cut is a patch when that is shorter, encoded or as it is: what is exactly 0 in
+ * it, with what earlier cuts left out, is no part of it. Gradients and differences are 0 where nobody touched
+ * a row; of a model nothing is, and it goes whole.
+ *
  * Under a waiting strategy a region adds its own contribution as the others see it, so that
  * replicas stay equal. */
 
 #include "actors/shard/replica/exchange.h"
 
-#include <stdlib.h>
+#include "codec/compress/patched.h"
+
 #include <string.h>
 
 void encode_derive(replica_t *self)
@@ -34,7 +39,7 @@ void encode_derive(replica_t *self)
 /* Before the bytes of an encoding; what is not encoded has them in their place. */
 static size_t s_average_bytes(const replica_t *self, uint64_t encoding)
 {
-    return encoding ? spans_count(&self->spans, TENSOR_AVERAGE) * sizeof(float) : 0;
+    return encoding && !(encoding & PATCHED) ? spans_count(&self->spans, TENSOR_AVERAGE) * sizeof(float) : 0;
 }
 
 size_t encode_bytes_most(const replica_t *self)
@@ -166,14 +171,16 @@ static void s_keep_residual(replica_t *self, room_t *room)
 }
 
 static err_code_t s_decode(const replica_t *self, uint64_t encoding, const slice_t *slices, size_t count,
-                           buf_t *view)
+                           buf_t *view, patch_t **ret_patch)
 {
-    const encoding_t *row = encoding_find(encoding);
+    const encoding_t *row = encoding_find(encoding & ~(uint64_t)PATCHED);
     CHECK(row);
+    if (encoding & PATCHED)
+        return patched_decode(row, slices, count, buf_data(view), self->base->spec.elements, ret_patch);
     reader_t bytes = reader_of(slices, count), averages = bytes;
     if (!reader_skip(&bytes, s_average_bytes(self, encoding)))
         return ERR_SHAPE;
-    err_code_t code = encoding_decode_rest(row, &bytes, buf_data(view), self->base->spec.elements, NULL);
+    err_code_t code = encoding_read(row, &bytes, buf_data(view), self->base->spec.elements, NULL);
     if (!code && encoding && !s_get_averages(self, &averages, buf_data(view)))
         code = ERR_NUMBER;
     return code;
@@ -182,9 +189,32 @@ static err_code_t s_decode(const replica_t *self, uint64_t encoding, const slice
 err_code_t encode_view(const replica_t *self, uint64_t encoding, buf_t *data, buf_t *ret_view)
 {
     slice_t whole = slice_of(data, 0, buf_size(data));
-    err_code_t code = s_decode(self, encoding, &whole, 1, ret_view);
+    err_code_t code = s_decode(self, encoding, &whole, 1, ret_view, NULL);
     slice_fini(&whole);
     return code;
+}
+
+/* NULL: that would not be shorter, or is not to be. Errors: ERR_NUMBER; without memory it is as if it were
+ * not shorter. */
+static err_code_t s_patch(const replica_t *self, const encoding_t *encoding, const encoding_input_t *input,
+                          buf_t **ret_bytes)
+{
+    if (!self->base->spec.patches || s_has_rules(self))
+        return ERR_OK;
+    err_code_t code = patched_encode(encoding, &self->encoding_setting, input, ret_bytes);
+    return code == ERR_MEMORY ? ERR_OK : code;
+}
+
+static err_code_t s_see(replica_t *self, room_t *room, uint64_t encoding, buf_t *data, encoded_t *ret)
+{
+    ret->encoding = encoding;
+    ret->data = data;
+    if (!room->view)
+        return ERR_OK;
+    CHECK(!encode_view(self, encoding, data, room->view)); /* what was just encoded */
+    ret->view = room->view;
+    room->view = NULL;
+    return ERR_OK;
 }
 
 static err_code_t s_encode(replica_t *self, const buf_t *values, room_t *room, encoded_t *ret)
@@ -198,22 +228,40 @@ static err_code_t s_encode(replica_t *self, const buf_t *values, room_t *room, e
     input.scale = self->exchange->scale(self, &input.threshold);
     if (!s_put_averages(self, buf_peek(values), bytes))
         return ERR_NUMBER;
-    err_code_t code =
-        encoding_encode(self->encoding, &self->encoding_setting, &input, bytes + averages, &size, NULL);
+    buf_t *patch = NULL;
+    err_code_t code = s_patch(self, self->encoding, &input, &patch);
+    if (patch) {
+        s_keep_residual(self, room);
+        return s_see(self, room, PATCHED | self->encoding->number, patch, ret);
+    }
+    if (!code)
+        code =
+            encoding_encode(self->encoding, &self->encoding_setting, &input, bytes + averages, &size, NULL);
     if (code)
         return code;
     s_keep_residual(self, room);
     if (size == 0)
         return ERR_OK; /* nothing is significant */
-    ret->encoding = self->encoding->number;
-    ret->data = s_fit(&room->bytes, averages + size);
-    CHECK(ret->data);
-    if (!room->view)
-        return ERR_OK;
-    CHECK(!encode_view(self, ret->encoding, ret->data, room->view)); /* what was just encoded */
-    ret->view = room->view;
-    room->view = NULL;
-    return ERR_OK;
+    buf_t *data = s_fit(&room->bytes, averages + size);
+    CHECK(data);
+    return s_see(self, room, self->encoding->number, data, ret);
+}
+
+/* As they are; what is 0 is left out where that is shorter. */
+static void s_send_plain(replica_t *self, buf_t **values_p, encoded_t *ret)
+{
+    encoding_input_t input = {.count = self->base->spec.elements};
+    if (!s_finite(self, values_p)) {
+        ret->refused = true;
+        return;
+    }
+    input.values = buf_peek(*values_p);
+    ret->view = *values_p;
+    *values_p = NULL;
+    if (!s_patch(self, encoding_find(0), &input, &ret->data) && ret->data)
+        ret->encoding = PATCHED;
+    else
+        ret->data = buf_ref(ret->view);
 }
 
 /* Without memory values are sent as they are too, which every receiver takes. */
@@ -224,11 +272,7 @@ encoded_t encode_cut(replica_t *self, buf_t **values_p, bool whole, bool view)
     if (!*values_p)
         return encoded;
     if (whole || self->encoding->number == 0 || !s_find_room(self, view, &room)) {
-        if (s_finite(self, values_p))
-            encoded.data = *values_p;
-        encoded.refused = !encoded.data;
-        encoded.view = buf_ref(encoded.data);
-        *values_p = NULL;
+        s_send_plain(self, values_p, &encoded);
         return encoded;
     }
     err_code_t code = s_encode(self, *values_p, &room, &encoded);
@@ -245,26 +289,32 @@ encoded_t encode_cut(replica_t *self, buf_t **values_p, bool whole, bool view)
 
 bool encode_accepts(const replica_t *self, uint64_t encoding)
 {
-    return encoding == 0 || encoding == self->encoding->number;
+    uint64_t values = encoding & ~(uint64_t)PATCHED;
+    if ((encoding & PATCHED) && s_has_rules(self))
+        return false;
+    return values == 0 || values == self->encoding->number;
 }
 
 bool encode_fits(const replica_t *self, uint64_t encoding, uint64_t size)
 {
-    const encoding_t *row = encoding_find(encoding);
+    const encoding_t *row = encoding_find(encoding & ~(uint64_t)PATCHED);
     size_t averages = s_average_bytes(self, encoding);
+    if (row && (encoding & PATCHED))
+        return patched_fits(row, &self->encoding_setting, self->base->spec.elements, size);
     return row && size >= averages &&
            encoding_fits(row, &self->encoding_setting, self->base->spec.elements, size - averages);
 }
 
 bool encode_decode(replica_t *self, uint64_t encoding, const assembly_t *assembly, buf_t **ret_view,
-                   err_code_t *ret_code)
+                   patch_t **ret_patch, err_code_t *ret_code)
 {
     *ret_view = version_fresh(self);
     if (!*ret_view) {
         self->base->short_of_memory = true;
         return false;
     }
-    *ret_code = s_decode(self, encoding, assembly->chunks, (size_t)assembly->chunk_count, *ret_view);
+    *ret_code =
+        s_decode(self, encoding, assembly->chunks, (size_t)assembly->chunk_count, *ret_view, ret_patch);
     if (*ret_code)
         version_release(self, ret_view);
     return true;

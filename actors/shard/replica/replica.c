@@ -22,7 +22,6 @@ void replica_init(replica_t *self, base_t *base, const exchange_t *exchange)
     self->optimizer.nesterov |=
         self->lanes > 1; /* what a lane does not know of the others it looks ahead for */
     spans_init(&self->spans, base->spec.tensors, base->spec.first, base->spec.first + base->spec.elements);
-    self->whole_rows = optimizer_find(self->optimizer.kind)->rows && spans_have_rows(&self->spans);
     self->scratch = malloc(2 * SHARD_BLOCK * sizeof *self->scratch);
     self->sums = malloc(SHARD_BLOCK * sizeof *self->sums);
     CHECK(self->scratch && self->sums);
@@ -62,6 +61,8 @@ void replica_fini(replica_t *self)
     compensation_fini(self);
     for (size_t i = 0; i < SHARD_SPARES; i++)
         buf_destroy(&self->spares[i]);
+    for (size_t i = 0; i <= OPTIMIZER_TENSORS_MAX; i++)
+        trail_fini(&self->trails[i]);
     ranges_fini(&self->applied);
     ranges_fini(&self->refused);
     spans_fini(&self->spans);

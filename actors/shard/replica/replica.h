@@ -13,6 +13,7 @@
 #include "actors/shard/base/assembly.h"
 #include "actors/shard/base/base.h"
 #include "actors/shard/base/stored.h"
+#include "actors/shard/replica/trail.h"
 #include "codec/base/ranges.h"
 #include "codec/compress/encoding.h"
 #include "codec/tensor/patch.h"
@@ -42,6 +43,7 @@ typedef struct {
 typedef struct {
     buf_t **slot; /* NULL: takes no part */
     buf_t *next;  /* NULL: in place */
+    uint64_t was; /* number of the version that `next` has; 0: of none that leads to the present one */
     const float *from;
     float *to;
 } target_t;
@@ -118,7 +120,6 @@ typedef struct {
     base_t *base;
     const exchange_t *exchange; /* what the strategy does here */
     spans_t spans;              /* of the tensors that this shard's elements are of */
-    bool whole_rows;            /* the optimizer looks at rows as a whole, and there are some */
     optimizer_t optimizer;
     const encoding_t *encoding;
     encoding_setting_t encoding_setting;
@@ -136,8 +137,9 @@ typedef struct {
     part_t *pending_parts; /* (pending_capacity) */
     size_t pending_count, pending_capacity;
     buf_t *spares[SHARD_SPARES];
-    float *scratch; /* (2, SHARD_BLOCK) */
-    double *sums;   /* (SHARD_BLOCK) */
+    trail_t trails[1 + OPTIMIZER_TENSORS_MAX]; /* of parameters, and of what the optimizer remembers */
+    float *scratch;                            /* (2, SHARD_BLOCK) */
+    double *sums;                              /* (SHARD_BLOCK) */
 } replica_t;
 
 /* The tensors of a first start: `parameters` (elements) float32 is taken. */
@@ -219,9 +221,9 @@ encoded_t encode_cut(replica_t *self, buf_t **values_p, bool whole, bool view);
 MUST_USE err_code_t encode_view(const replica_t *self, uint64_t encoding, buf_t *data, buf_t *ret_view);
 bool encode_accepts(const replica_t *self, uint64_t encoding);
 bool encode_fits(const replica_t *self, uint64_t encoding, uint64_t size);
-/* Values of a delta that is here whole, to a tensor; *ret_code: they are not what the encoding can have.
- * False without memory. */
+/* Values of a delta that is here whole, to a tensor; *ret_patch: where they may not be 0, NULL: everywhere;
+ * *ret_code: they are not what the encoding can have. False without memory. */
 bool encode_decode(replica_t *self, uint64_t encoding, const assembly_t *assembly, buf_t **ret_view,
-                   err_code_t *ret_code);
+                   patch_t **ret_patch, err_code_t *ret_code);
 
 #endif

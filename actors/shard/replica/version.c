@@ -6,17 +6,60 @@
 
 #include <string.h>
 
+/* The trail of a tensor; NULL: none is kept. */
+static trail_t *s_trail(replica_t *self, buf_t **slot)
+{
+    if (slot == &self->parameters)
+        return &self->trails[0];
+    for (size_t i = 0; i < OPTIMIZER_TENSORS_MAX; i++)
+        if (slot == &self->state[i])
+            return &self->trails[1 + i];
+    return NULL;
+}
+
+/* It lacks no more than some steps to be a present version. */
+static bool s_is_near(replica_t *self, const buf_t *spare)
+{
+    bool near = self->parameters && trail_leads(&self->trails[0], buf_id(spare), buf_id(self->parameters));
+    for (size_t i = 0; i < OPTIMIZER_TENSORS_MAX && !near; i++)
+        near = self->state[i] && trail_leads(&self->trails[1 + i], buf_id(spare), buf_id(self->state[i]));
+    return near;
+}
+
+static buf_t *s_take_spare(replica_t *self, size_t i)
+{
+    buf_t *buf = self->spares[i];
+    self->spares[i] = NULL;
+    buf_touch(buf);
+    return buf;
+}
+
+/* One that is near a version is left for the next one of that, if there is another. */
 buf_t *version_fresh(replica_t *self)
 {
+    size_t near = SHARD_SPARES;
     for (size_t i = 0; i < SHARD_SPARES; i++) {
-        buf_t *buf = self->spares[i];
-        if (buf && buf_is_unique(buf)) {
-            self->spares[i] = NULL;
-            buf_touch(buf);
-            return buf;
-        }
+        if (!self->spares[i] || !buf_is_unique(self->spares[i]))
+            continue;
+        if (!s_is_near(self, self->spares[i]))
+            return s_take_spare(self, i);
+        near = i;
     }
-    return buf_new(base_bytes(self->base));
+    return near < SHARD_SPARES ? s_take_spare(self, near) : buf_new(base_bytes(self->base));
+}
+
+/* The buffer of the next version of a tensor; *ret_was: of which earlier one it is, 0: it is anything. */
+static buf_t *s_next(replica_t *self, buf_t **slot, uint64_t *ret_was)
+{
+    const trail_t *trail = *slot ? s_trail(self, slot) : NULL;
+    for (size_t i = 0; trail && i < SHARD_SPARES; i++) {
+        buf_t *spare = self->spares[i];
+        if (!spare || !buf_is_unique(spare) || !trail_leads(trail, buf_id(spare), buf_id(*slot)))
+            continue;
+        *ret_was = buf_id(spare);
+        return s_take_spare(self, i);
+    }
+    return version_fresh(self);
 }
 
 /* A released buffer may still be on its way to a worker or to the store; it is used again once they let go.
@@ -44,7 +87,7 @@ bool version_open(replica_t *self, target_t *target, buf_t **slot, bool apart)
 {
     *target = (target_t){.slot = slot};
     if (!*slot || apart || !buf_is_unique(*slot)) {
-        target->next = version_fresh(self);
+        target->next = s_next(self, slot, &target->was);
         if (!target->next)
             return false;
     }
@@ -221,23 +264,40 @@ void version_pass_drop(replica_t *self, pass_t *pass)
 
 /* -- of a part of the elements: what is written apart has the others, too */
 
-static void s_fill(const replica_t *self, target_t *target)
+static void s_fill(replica_t *self, target_t *target)
 {
     if (!target->slot || !target->next)
         return;
-    if (target->from)
+    if (target->was)
+        trail_copy(s_trail(self, target->slot), target->was, buf_id(*target->slot), target->from, target->to);
+    else if (target->from)
         memcpy(target->to, target->from, base_bytes(self->base));
     else
         memset(target->to, 0, base_bytes(self->base));
     target->from = target->to;
 }
 
-static void s_fill_pass(const replica_t *self, pass_t *pass)
+static void s_fill_pass(replica_t *self, pass_t *pass)
 {
     s_fill(self, &pass->w);
     for (size_t i = 0; i < OPTIMIZER_TENSORS_MAX; i++)
         s_fill(self, &pass->state[i]);
     s_fill(self, &pass->open);
+}
+
+/* Also notes what the step has changed. */
+static void s_commit_touched(replica_t *self, pass_t *pass, const ranges_t *touched)
+{
+    uint64_t before[1 + OPTIMIZER_TENSORS_MAX];
+    buf_t **slots[1 + OPTIMIZER_TENSORS_MAX];
+    for (size_t i = 0; i <= OPTIMIZER_TENSORS_MAX; i++) {
+        slots[i] = i ? pass->state[i - 1].slot : pass->w.slot;
+        before[i] = slots[i] ? buf_id(*slots[i]) : 0;
+    }
+    version_pass_commit(self, pass);
+    for (size_t i = 0; i <= OPTIMIZER_TENSORS_MAX; i++)
+        if (slots[i])
+            trail_add(&self->trails[i], before[i], buf_id(*slots[i]), touched, self->base->spec.elements);
 }
 
 static void s_pass_range(const replica_t *self, const pass_t *pass, const blend_t *gradient, size_t first,
@@ -266,7 +326,10 @@ static bool s_step(replica_t *self, const blend_t *gradient, bool step, bool acc
         s_pass_range(self, &pass, gradient, 0, self->base->spec.elements);
     for (size_t i = 0; touched && i < touched->count; i++)
         s_pass_range(self, &pass, gradient, touched->items[i].first, touched->items[i].end);
-    version_pass_commit(self, &pass);
+    if (touched)
+        s_commit_touched(self, &pass, touched);
+    else
+        version_pass_commit(self, &pass);
     return true;
 }
 

@@ -158,6 +158,8 @@ static void s_make(stream_t *self, bool final, bool whole)
     compensation_note(self->replica, &at);
     if (self->terms.hands)
         s_hand(self, &queued.head, encoded.view);
+    if (encoded.view && buf_is_unique(encoded.view))
+        version_release(self->replica, &encoded.view);
     buf_destroy(&encoded.view);
     FAILPOINT(shard_delta_cut);
 }

@@ -52,6 +52,7 @@ void incoming_drop(incoming_t *self)
     assembly_fini(&self->assembly);
     buf_destroy(&self->cursor);
     buf_destroy(&self->decoded);
+    patch_destroy(&self->patch);
     *self = (incoming_t){0};
 }
 
@@ -299,7 +300,7 @@ static bool s_decode(stream_t *self, incoming_t *incoming)
         incoming->head.kind == DELTA_NOTHING)
         return true;
     if (!encode_decode(self->replica, incoming->encoding, &incoming->assembly, &incoming->decoded,
-                       &incoming->code))
+                       &incoming->patch, &incoming->code))
         return false;
     assembly_fini(&incoming->assembly);
     return true;

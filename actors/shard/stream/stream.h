@@ -43,6 +43,7 @@ typedef struct {
     bool tells;    /* how far the origin had taken this shard's stream as of its cut: */
     uint64_t seen_history, seen;
     buf_t *decoded; /* what the assembly held, once its turn has come; NULL: not encoded */
+    patch_t *patch; /* where that may not be 0; NULL: everywhere */
 } incoming_t;
 
 #define STREAM_SPEAKER_US                                                                                    \

@@ -172,7 +172,7 @@ static err_code_t s_shard(diff_t *self, const char *region, uint32_t shard, bool
 static err_code_t s_new_parameters(side_t *side, err_t *err)
 {
     parameters_destroy(&side->parameters);
-    return parameters_new(side->catalog->topology->job.model, &side->parameters, err);
+    return parameters_new(&side->catalog->topology->job.model, &side->parameters, err);
 }
 
 static err_code_t s_region(diff_t *self, const char *region, const char *against, err_t *err)

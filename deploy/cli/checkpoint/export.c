@@ -71,7 +71,7 @@ static void s_fill_notes(const export_t *self, const err_t *not_finite, notes_t 
     s_say_moment(&self->together, cli_value(self->args, "to"), notes->moment, sizeof notes->moment);
     snprintf(notes->finite, sizeof notes->finite, "%s", not_finite->code ? not_finite->text : "all values");
     const safetensors_note_t rows[] = {{"job", topology->job.name},
-                                       {"model", topology->job.model},
+                                       {"model", topology->job.model.name},
                                        {"region", cli_value(self->args, "region")},
                                        {"batches", notes->batches},
                                        {"moment", notes->moment},

@@ -22,7 +22,7 @@ err_code_t whole_parameters(const topology_t *topology, const pick_t *picks, siz
                             parameters_t **ret_parameters, err_t *err)
 {
     parameters_t *parameters = NULL;
-    err_code_t code = parameters_new(topology->job.model, &parameters, err);
+    err_code_t code = parameters_new(&topology->job.model, &parameters, err);
     for (size_t i = 0; i < count && !code; i++) {
         snapshot_t *snapshot = NULL;
         code = pick_load(&picks[i], &snapshot, err);

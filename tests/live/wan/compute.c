@@ -34,7 +34,8 @@ static void s_init(learner_t *self, const char *name, size_t batch)
 {
     err_t err = {0};
     rng_t rng;
-    if (kernel_prepare(&err) || model_new(name, batch, &self->model, &err)) {
+    if (kernel_prepare(&err) ||
+        model_new(&(model_spec_t[]){model_spec_of(name)}[0], batch, &self->model, &err)) {
         fprintf(stderr, "compute: %s\n", err.text);
         exit(1);
     }

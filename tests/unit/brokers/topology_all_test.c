@@ -127,6 +127,10 @@ static const struct {
 } s_idle[] = {
     {"job.data.dir", "/x", {s_alone, NULL}, {s_right, NULL}},
     {"job.data.split", "label", {s_alone, NULL}, {s_right, NULL}},
+    {"job.data.alpha", "2", {s_right, NULL}, {s_right, "job.data.split=dirichlet"}},
+    {"job.data.test", "a", {s_alone, NULL}, {s_right, NULL}},
+    {"job.data.augment.shift", "2", {s_alone, NULL}, {s_right, NULL}},
+    {"job.data.augment.flip", "true", {s_alone, NULL}, {s_right, NULL}},
     {"job.sync.every_least", "2", {s_right, NULL}, {s_right, "job.sync.every=auto"}},
     {"job.sync.every_most", "20", {s_right, NULL}, {s_right, "job.sync.every=auto"}},
     {"job.sync.outer_lr", "0.5", {s_right, NULL}, {s_right, "job.sync.strategy=diloco"}},
@@ -179,6 +183,20 @@ Test(topology_all, every_key_that_may_do_nothing_has_a_case)
             has = has || !strcmp(s_idle[i].key, topology_idle_key(row));
         cr_expect(has, "%s has no case", topology_idle_key(row));
     }
+}
+
+Test(topology_all, data_of_a_region_do_nothing_where_all_have_one_copy)
+{
+    static const char *const sets[] = {"regions[a].data.samples=1", "regions[b].data.samples=1",
+                                       "job.data.split=own"};
+    mistakes_t *mistakes = s_read(s_right, sets, 2, ERR_OK);
+    cr_expect_eq(mistakes->note_count, 2);
+    cr_expect(strstr(mistakes->notes[0], "regions[0].data: does nothing in this job"), "%s",
+              mistakes->notes[0]);
+    free(mistakes);
+    mistakes = s_read(s_offered, sets, 3, ERR_OK);
+    cr_expect_eq(mistakes->note_count, 0);
+    free(mistakes);
 }
 
 Test(topology_all, a_number_of_workers_does_nothing_where_machines_are_rented)

@@ -60,11 +60,39 @@ static void s_check_round_trip(topology_t *topology, const char *what)
     topology_destroy(&topology);
 }
 
+/* The regions' samples say how much there is: nobody needs a file to know it. */
+Test(topology, of_data_that_regions_own_the_whole_is_known)
+{
+    static const char text[] = "job: {name: t, model: lenet, data: {dir: /all, split: own, test: b}}\n"
+                               "regions:\n"
+                               "  - {name: a, data: {dir: /a, samples: 300}}\n"
+                               "  - {name: b, data: {samples: 100}}\n"
+                               "links: [{between: [a, b]}]\n";
+    topology_t *t = s_parse(text, NULL, 0);
+    cr_assert_eq(t->job.data.samples, 400);
+    cr_assert(t->regions[0].data_share == 300 && t->regions[1].data_share == 100);
+    cr_assert_str_eq(topology_data_dir(t, 0), "/a");
+    cr_assert_str_eq(topology_data_dir(t, 1), "/all");
+    cr_assert(!topology_tests(t, 0) && topology_tests(t, 1));
+    s_check_round_trip(t, "own");
+    topology_t *wrong = NULL;
+    err_t err;
+    cr_assert_eq(
+        topology_parse("t", text, strlen(text), (const char *[]){"job.data.samples=399"}, 1, &wrong, &err),
+        ERR_CONFIG);
+    cr_assert(strstr(err.text, "the 400 samples of all regions"), "%s", err.text);
+    cr_assert_eq(
+        topology_parse("t", text, strlen(text), (const char *[]){"regions[a].data_share=3"}, 1, &wrong, &err),
+        ERR_CONFIG);
+    cr_assert(strstr(err.text, "is the 300 samples that it has"), "%s", err.text);
+}
+
 Test(topology, what_is_left_out_has_its_default)
 {
     topology_t *t = s_parse(s_small, NULL, 0);
     cr_assert_str_eq(t->job.data.kind, "idx");
-    cr_assert(!t->job.data.split_by_label);
+    cr_assert(t->job.data.split == SPLIT_SHARE && !strcmp(t->job.data.test, "all"));
+    cr_assert(topology_tests(t, 0) && topology_tests(t, 1));
     cr_assert_eq(t->job.epochs, 1);
     cr_assert_eq(t->job.batch, 64);
     cr_assert_eq(t->job.seed, 1);
@@ -152,7 +180,7 @@ Test(topology, two_regions_is_what_the_demo_promises)
 {
     topology_t *t = NULL;
     cr_assert_eq(topology_read(SOURCE_DIR "/deploy/topologies/two-regions.yaml", NULL, 0, &t, NULL), ERR_OK);
-    cr_assert_str_eq(t->job.model, "lenet");
+    cr_assert_str_eq(t->job.model.name, "lenet");
     cr_assert_eq(topology_region_index(t, "shanghai"), 0);
     cr_assert_eq(topology_region_index(t, "chongqing"), 1);
     cr_assert_eq(topology_region_index(t, "beijing"), SIZE_MAX);
@@ -411,7 +439,10 @@ Test(table, defaults_and_bounds_of_every_row_are_values_of_its_type)
         cr_assert(field->help && *field->help, "%s", field->path);
         if (!container && !field->required)
             value_default(field, scratch); /* aborts when it is wrong */
-        if (!field->min || field->type == FIELD_INSIDE)
+        if (field->later || field->optional)
+            cr_assert(value_is_default(field, scratch), "%s: write its default as it is printed",
+                      field->path);
+        if (!field->min || field->type == FIELD_INSIDE || field->type == FIELD_WHOLES)
             continue;
         numbers++;
         double min = value_bound(field, field->min), max = value_bound(field, field->max);
@@ -466,7 +497,8 @@ static const json_value_t *s_schema_at(const json_value_t *schema, const char *p
         char *brackets = strstr(key, "[]");
         if (brackets)
             *brackets = '\0';
-        schema = json_get(json_get(schema, "properties"), key);
+        const json_value_t *either = json_get(schema, "anyOf"); /* a word, or a map */
+        schema = json_get(json_get(either ? json_at(either, 1) : schema, "properties"), key);
         if (brackets)
             schema = json_get(schema, "items");
     }
@@ -498,6 +530,26 @@ Test(topology, the_schema_is_json_and_has_every_key)
 
 /* -- digest -----------------------------------------------------------------------------------------------
  */
+
+/* States that were stored before a key was there are of the same job still: these digests were made then. */
+Test(topology, keys_that_came_later_change_no_digest_of_a_job_that_has_none_of_them)
+{
+    static const char counting[] =
+        "job: {name: t, model: ledger, data: {kind: counter, samples: 7}, epochs: 3, "
+        "sync: {strategy: sma, inside: sync}}\n"
+        "regions: [{name: a, data_share: 2, workers: 3}, {name: b, data_share: 1}]\n"
+        "links: [{between: [a, b]}]\n";
+    char digest[17];
+    topology_t *small = s_parse(s_small, NULL, 0), *ledger = s_parse(counting, NULL, 0);
+    topology_digest(small, digest);
+    cr_expect_str_eq(digest, "b93fc2028374906e");
+    topology_digest(ledger, digest);
+    cr_expect_str_eq(digest, "582bffef7926ac02");
+    snprintf(small->job.data.test, sizeof small->job.data.test, "a");
+    topology_digest(small, digest);
+    cr_expect_str_neq(digest, "b93fc2028374906e");
+    topology_destroy(&small), topology_destroy(&ledger);
+}
 
 static void s_digest_of(const char *set, char ret_hex[17])
 {

@@ -344,8 +344,6 @@ static const case_t s_cases[] = {
      "t.yaml:1:1: job.model: missing; write softmax, mlp, mlp-large, lenet or ledger"},
     {"  data: {kind: idx, dir: /data}\n", "",
      "t.yaml:1:1: job.data: missing; write data: and its keys below it, indented"},
-    {"    data_share: 2\n", "",
-     "t.yaml:11:5: regions[0].data_share: missing; write a number above 0 up to 1000000000000"},
     {"name: big, ", "",
      "t.yaml:14:9: regions[0].offers[0].name: missing; write 1 to 31 letters, digits, '-' and '_'"},
     {"between: [a, b]\n    ", "",
@@ -424,7 +422,20 @@ static const case_t s_cases[] = {
     {", dir: /data", "",
      "t.yaml:4:3: job.data.dir: missing with kind idx; write dir: /usr/share/datasets/fashion-mnist for "
      "instance"},
-    {"kind: idx", "kind: csv", "t.yaml:4:16: job.data.kind: \"csv\" is not known here; write idx or counter"},
+    {"dir: /data", "dir: /data, split: own",
+     "t.yaml:11:5: regions[0].data.samples: missing with job.data.split: own; write what `cloudless data` "
+     "counts "
+     "in its files"},
+    {"model: lenet\n  data: {kind: idx, dir: /data}",
+     "model: ledger\n  data: {kind: counter, samples: 8, split: own}",
+     "t.yaml:4:44: job.data.split: kind counter has no files that a region could own; write share or label"},
+    {"dir: /data", "dir: /data, test: c",
+     "t.yaml:4:39: job.data.test: no region has the name \"c\"; write all, or one of a, b"},
+    {"dir: /data", "dir: /data, split: dirichlet, alpha: 0",
+     "t.yaml:4:58: job.data.alpha: \"0\" is too small; write a number above 0 up to 1000000"},
+    {"kind: idx", "kind: csv",
+     "t.yaml:4:16: job.data.kind: \"csv\" is not known here; write idx, cifar10, cifar100, tensors or "
+     "counter"},
     {"asgd-ga", "asgd",
      "t.yaml:7:33: job.sync.every: strategy asgd exchanges at every step; write 1, or leave it out"},
     {"asgd-ga", "ssgd",

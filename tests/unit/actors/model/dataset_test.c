@@ -1,4 +1,5 @@
 #include "actors/model/dataset.h"
+#include "brokers/job.h"
 #include "tests/unit/actors/model/files.h"
 
 #include <math.h>
@@ -70,7 +71,7 @@ static void s_check_cover(dataset_spec_t spec, size_t *ret_region_of)
     for (spec.region_index = 0; spec.region_index < spec.region_count; spec.region_index++) {
         dataset_t *dataset = s_open(&spec);
         cr_assert_eq(dataset_samples(dataset),
-                     dataset_region_samples(spec.region_shares, spec.region_count, spec.region_index, TRAIN));
+                     job_region_samples(spec.region_shares, spec.region_count, spec.region_index, TRAIN));
         for (uint32_t i = 0; i < dataset_samples(dataset); i++) {
             float x[SIZE];
             uint32_t label;
@@ -133,7 +134,7 @@ Test(dataset, by_label_is_sorted_before_it_is_cut)
     files_t files = s_files(false);
     size_t region_of[TRAIN];
     dataset_spec_t spec = s_spec(&files, (double[]){2, 1}, 2);
-    spec.split = DATASET_SPLIT_LABEL;
+    spec.split = SPLIT_LABEL;
     s_check_cover(spec, region_of);
     for (size_t i = 0; i < TRAIN; i++)
         for (size_t k = 0; k < TRAIN; k++)
@@ -146,7 +147,7 @@ Test(dataset, gathers_in_the_order_asked_for)
 {
     files_t files = s_files(false);
     dataset_spec_t spec = s_spec(&files, (double[]){1}, 1);
-    spec.split = DATASET_SPLIT_LABEL;
+    spec.split = SPLIT_LABEL;
     dataset_t *dataset = s_open(&spec);
     const uint32_t indices[] = {100, 0, 7, 0};
     float x[4 * SIZE], one[SIZE];
@@ -189,7 +190,7 @@ Test(dataset, counter)
     size_t seen[1000] = {0};
     for (int split = 0; split < 2; split++)
         for (spec.region_index = 0; spec.region_index < 2; spec.region_index++) {
-            spec.split = split ? DATASET_SPLIT_LABEL : DATASET_SPLIT_SHARE;
+            spec.split = split ? SPLIT_LABEL : SPLIT_SHARE;
             dataset_t *dataset = s_open(&spec);
             cr_assert_eq(dataset_samples(dataset), spec.region_index ? 333 : 667);
             cr_assert(dataset_test_samples(dataset) == 0 && dataset_sample_size(dataset) == 1);
@@ -220,7 +221,7 @@ Test(dataset, region_samples_add_up)
                 for (size_t i = 0; i < count; i++)
                     whole += shares[s][i];
                 for (size_t i = 0; i < count; i++) {
-                    uint64_t got = dataset_region_samples(shares[s], count, i, totals[t]);
+                    uint64_t got = job_region_samples(shares[s], count, i, totals[t]);
                     double quota = (double)totals[t] * shares[s][i] / whole;
                     cr_assert(fabs((double)got - quota) < 1 + 1e-6, "%llu for %g", (unsigned long long)got,
                               quota);
@@ -228,10 +229,9 @@ Test(dataset, region_samples_add_up)
                 }
                 cr_assert_eq(sum, totals[t]);
             }
-    cr_assert_eq(dataset_region_samples((double[]){2, 1}, 2, 0, 60000), 40000);
-    cr_assert_eq(dataset_region_samples((double[]){1, 1, 1}, 3, 0, 10), 4,
-                 "the first of equals gets the rest");
-    cr_assert_eq(dataset_region_samples((double[]){1, 1, 1}, 3, 2, 10), 3);
+    cr_assert_eq(job_region_samples((double[]){2, 1}, 2, 0, 60000), 40000);
+    cr_assert_eq(job_region_samples((double[]){1, 1, 1}, 3, 0, 10), 4, "the first of equals gets the rest");
+    cr_assert_eq(job_region_samples((double[]){1, 1, 1}, 3, 2, 10), 3);
 }
 
 Test(dataset, refuses_each_missing_file)
@@ -279,8 +279,9 @@ Test(dataset, any_label_is_read_and_told)
     cr_assert_eq(dataset_look(&spec, true, &facts, NULL), ERR_OK);
     cr_assert(facts.total == TRAIN && facts.tests == TEST && facts.height == 2 && facts.width == 3);
     cr_assert(facts.label_least == 0 && facts.label_most == 9 && !strcmp(facts.kind, "idx"));
+    cr_assert_eq(facts.absent, 10, "no class is");
     files_write_idx(&files, TRAIN_LABELS, false, 1, (size_t[]){TRAIN}, 5, 256);
-    spec.split = DATASET_SPLIT_LABEL;
+    spec.split = SPLIT_LABEL;
     dataset_t *dataset = s_open(&spec);
     cr_assert_eq(dataset_facts(dataset)->label_most, 255);
     uint32_t last = TRAIN - 1, label;
@@ -290,6 +291,7 @@ Test(dataset, any_label_is_read_and_told)
     dataset_destroy(&dataset);
     cr_assert_eq(dataset_look(&spec, true, &facts, NULL), ERR_OK);
     cr_assert_eq(facts.label_most, 255);
+    cr_assert_eq(facts.absent, 1, "labels are 0, 5, 10 ...");
     cr_assert_neq(access(files.cache, F_OK), 0, "a look leaves nothing behind");
     files_destroy(&files);
 }

@@ -19,7 +19,7 @@ Test(ledger, model_counts_samples)
 {
     model_t *model = NULL;
     err_t err;
-    cr_assert_eq(model_new("ledger", 64, &model, &err), ERR_OK, "%s", err.text);
+    cr_assert_eq(model_new(&(model_spec_t){.name = "ledger"}, 64, &model, &err), ERR_OK, "%s", err.text);
     cr_assert_eq(model_layout(model)->count, LEDGER_COUNTERS);
     cr_assert_str_eq(model_layout(model)->tensors[0].name, "counters");
     float w[LEDGER_COUNTERS], g[LEDGER_COUNTERS], x[64] = {0};

@@ -75,7 +75,8 @@ static model_t *s_new(const char *name, size_t batch_max)
 {
     model_t *model = NULL;
     err_t err;
-    cr_assert_eq(model_new(name, batch_max, &model, &err), ERR_OK, "%s", err.text);
+    cr_assert_eq(model_new(&(model_spec_t[]){model_spec_of(name)}[0], batch_max, &model, &err), ERR_OK, "%s",
+                 err.text);
     return model;
 }
 
@@ -209,7 +210,7 @@ Test(model, lenet_has_the_names_and_shapes_of_pytorch)
         WEIGHT("fc1.weight", 2, 25570, 400000, 500, 800),    BIAS("fc1.bias", 425570, 500),
         WEIGHT("fc2.weight", 2, 426070, 5000, 10, 500),      BIAS("fc2.bias", 431070, 10)};
     layout_t *layout = test_alloc(1, sizeof *layout);
-    cr_assert_eq(model_layout_of("lenet", layout, NULL), ERR_OK);
+    cr_assert_eq(model_layout_of(&(model_spec_t){.name = "lenet"}, layout, NULL), ERR_OK);
     cr_assert_eq(layout->tensor_count, sizeof EXPECTED / sizeof *EXPECTED);
     for (size_t i = 0; i < layout->tensor_count; i++)
         cr_assert_eq(memcmp(layout->tensors + i, EXPECTED + i, sizeof *EXPECTED), 0, "%s",
@@ -291,20 +292,21 @@ Test(model, steps_along_the_gradient_lower_the_loss)
 
 Test(model, names)
 {
-    cr_assert(model_known("lenet") && model_known("ledger") && !model_known("resnet") && !model_known(NULL));
+    cr_assert(model_row("lenet") && model_row("ledger") && !model_row("resnet") && !model_row(NULL));
+    cr_assert(model_row("mlp")->form == DATA_PICTURES && model_row("ledger")->form == DATA_COUNTS);
     char names[128];
     snprintf(names, sizeof names, "%s", model_names());
     for (char *rest = names, *name; (name = strtok_r(rest, ", ", &rest));)
-        cr_assert(model_known(name), "%s", name);
+        cr_assert(model_row(name), "%s", name);
 }
 
-/* The topology's table has the names too: brokers know no models. */
+/* The topology's table has the names too. */
 Test(model, a_topology_may_name_every_model_and_no_other)
 {
     const field_t *job = NULL, *row = NULL;
     for (size_t i = 0; i < field_count(); i++)
         job = strcmp(field_at(i)->path, "job") ? job : field_at(i);
-    row = field_find(job, "model");
+    row = field_find(field_find(job, "model"), "name");
     char all[256] = "";
     size_t length = 0, count;
     const char *value;
@@ -321,7 +323,7 @@ Test(model, pieces_of_a_batch_join_to_its_gradient)
     static const char *const names[] = {"softmax", "ledger"};
     for (size_t m = 0; m < 2; m++) {
         model_t *model = NULL;
-        cr_assert_eq(model_new(names[m], COUNT, &model, NULL), ERR_OK);
+        cr_assert_eq(model_new(&(model_spec_t[]){model_spec_of(names[m])}[0], COUNT, &model, NULL), ERR_OK);
         size_t N = model_layout(model)->count, size = model_sample_size(model);
         float *w = test_alloc(N, sizeof *w), *x = test_alloc(COUNT * size, sizeof *x);
         float *whole = test_alloc(N, sizeof *whole), *g = test_alloc(N, sizeof *g),
@@ -349,32 +351,41 @@ Test(model, pieces_of_a_batch_join_to_its_gradient)
 /* Data that a model cannot read are refused before it computes: it would read beyond a batch's end. */
 Test(model, accepts_data_that_fit_it)
 {
-    const dataset_facts_t well = {.kind = "idx", .total = 9, .height = 28, .width = 28, .label_most = 9};
+    const dataset_facts_t well = {
+        .kind = "idx", .total = 9, .channels = 1, .height = 28, .width = 28, .label_most = 9};
     const dataset_facts_t counter = {
         .kind = "counter", .form = DATA_COUNTS, .total = 9, .channels = 1, .height = 1, .width = 1};
-    cr_assert_eq(model_accepts("lenet", &well, NULL), ERR_OK);
-    cr_assert_eq(model_accepts("softmax", &well, NULL), ERR_OK);
-    cr_assert_eq(model_accepts("ledger", &counter, NULL), ERR_OK);
-    cr_assert_eq(model_accepts("resnet", &well, NULL), ERR_NOT_FOUND);
+    cr_assert_eq(model_accepts(&(model_spec_t){.name = "lenet"}, &well, NULL), ERR_OK);
+    cr_assert_eq(model_accepts(&(model_spec_t){.name = "softmax"}, &well, NULL), ERR_OK);
+    cr_assert_eq(model_accepts(&(model_spec_t){.name = "ledger"}, &counter, NULL), ERR_OK);
+    cr_assert_eq(model_accepts(&(model_spec_t){.name = "resnet"}, &well, NULL), ERR_NOT_FOUND);
     static const struct {
         dataset_facts_t data;
         const char *says, *remedy;
     } rows[] = {
-        {{.kind = "idx", .height = 8, .width = 8, .label_most = 2}, "8 x 8", "28 x 28"},
-        {{.kind = "idx", .height = 32, .width = 32, .label_most = 9}, "32 x 32", "28 x 28"},
-        {{.kind = "idx", .height = 14, .width = 56, .label_most = 9}, "14 x 56", "28 x 28"},
-        {{.kind = "idx", .height = 28, .width = 28, .label_most = 46}, "0 to 46", "no more classes"},
-        {{.kind = "idx", .height = 28, .width = 28, .label_least = 1, .label_most = 26},
+        {{.kind = "idx", .channels = 1, .height = 8, .width = 8, .label_most = 2}, "8 x 8", "28 x 28"},
+        {{.kind = "idx", .channels = 1, .height = 32, .width = 32, .label_most = 9}, "32 x 32", "28 x 28"},
+        {{.kind = "idx", .channels = 1, .height = 14, .width = 56, .label_most = 9}, "14 x 56", "28 x 28"},
+        {{.kind = "idx", .channels = 1, .height = 28, .width = 28, .label_most = 46},
+         "0 to 46",
+         "job.model.classes"},
+        {{.kind = "idx", .channels = 1, .height = 28, .width = 28, .label_least = 1, .label_most = 26},
          "1 to 26",
-         "no more classes"},
-        {{.kind = "idx", .height = 28, .width = 28, .label_least = 1, .label_most = 10},
+         "job.model.classes"},
+        {{.kind = "idx", .channels = 1, .height = 28, .width = 28, .label_least = 1, .label_most = 10},
          "1 to 10",
          "number them from 0"},
-        {{.kind = "counter", .form = DATA_COUNTS, .height = 1, .width = 1}, "counter", "idx"},
+        {{.kind = "idx", .channels = 3, .height = 28, .width = 28, .label_most = 9},
+         "3 x 28 x 28",
+         "1 x 28 x 28"},
+        {{.kind = "counter", .form = DATA_COUNTS, .channels = 1, .height = 1, .width = 1},
+         "counter",
+         "job.data.kind"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         err_t err = {0};
-        cr_assert_eq(model_accepts("lenet", &rows[i].data, &err), ERR_CONFIG, "%zu", i);
+        cr_assert_eq(model_accepts(&(model_spec_t){.name = "lenet"}, &rows[i].data, &err), ERR_CONFIG, "%zu",
+                     i);
         cr_assert(strstr(err.text, rows[i].says) && strstr(err.text, rows[i].remedy), "%s", err.text);
     }
 }
@@ -384,11 +395,11 @@ Test(model, refuses_what_it_cannot_do)
     model_t *model = NULL;
     layout_t *layout = test_alloc(1, sizeof *layout);
     err_t err;
-    cr_assert_eq(model_new("resnet", 1, &model, &err), ERR_NOT_FOUND);
+    cr_assert_eq(model_new(&(model_spec_t){.name = "resnet"}, 1, &model, &err), ERR_NOT_FOUND);
     cr_assert(strstr(err.text, "resnet") && strstr(err.text, model_names()), "%s", err.text);
-    cr_assert_eq(model_layout_of("resnet", layout, NULL), ERR_NOT_FOUND);
-    cr_assert_eq(model_new("lenet", 0, &model, NULL), ERR_LIMIT);
-    cr_assert_eq(model_new("lenet", SIZE_MAX, &model, NULL), ERR_LIMIT);
+    cr_assert_eq(model_layout_of(&(model_spec_t){.name = "resnet"}, layout, NULL), ERR_NOT_FOUND);
+    cr_assert_eq(model_new(&(model_spec_t){.name = "lenet"}, 0, &model, NULL), ERR_LIMIT);
+    cr_assert_eq(model_new(&(model_spec_t){.name = "lenet"}, SIZE_MAX, &model, NULL), ERR_LIMIT);
     cr_assert_null(model);
     model_destroy(&model);
     free(layout);

@@ -4,6 +4,7 @@
 #include "actors/synchronizer/strategy.h"
 #include "codec/base/rng.h"
 #include "codec/compress/encoding.h"
+#include "codec/compress/patched.h"
 
 #include <math.h>
 
@@ -93,6 +94,10 @@ static message_t *s_delta(const world_t *w, rng_t *rng)
     m->delta.elements = rng_below(rng, 8) ? world_size(w, 0) : s_number(rng);
     m->delta.total =
         rng_below(rng, 8) ? encoding_size_most(encoding, &setting, world_size(w, 0)) : s_number(rng);
+    if (rng_below(rng, 4) == 0) {
+        m->delta.encoding |= PATCHED;
+        m->delta.total = 4 * rng_below(rng, 16);
+    }
     m->delta.chunk_count = rng_below(rng, 4) ? 1 + rng_below(rng, 3) : s_number(rng);
     m->delta.chunk =
         rng_below(rng, 4) && m->delta.chunk_count ? rng_below(rng, m->delta.chunk_count) : s_number(rng);

@@ -159,6 +159,26 @@ Test(patch, leaves_a_version_alone_that_somebody_reads)
     world_destroy(w);
 }
 
+/* A version is held over most steps: these go into fresh buffers, or into older ones that lack a step. */
+Test(patch, steps_are_the_same_whoever_reads_in_between)
+{
+    world_t *w = s_world();
+    float expected[SIZE] = {0};
+    for (uint64_t b = 0; b < w->job.regions[0].batches; b++) {
+        uint32_t first = (uint32_t)(b * 5 % 9);
+        if (b % 5)
+            world_ask(w, 0, 1, b, true);
+        message_t *held = world_mail(w, KIND_params);
+        s_send(w, s_push(w, 0, b, first, (float)(b + 1)));
+        message_destroy(&held);
+        for (size_t i = 0; i < 4; i++)
+            expected[first + i] -= (float)(b + 1);
+        cr_assert_arr_eq(shard_core_parameters(w->shard[0][0]), expected, sizeof expected, "batch %zu",
+                         (size_t)b);
+    }
+    world_destroy(w);
+}
+
 typedef struct {
     uint32_t index[4];
     uint64_t patch, words, samples;

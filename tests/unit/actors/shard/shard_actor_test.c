@@ -76,7 +76,7 @@ static void s_store_two_and_spoil_one(size_t regions)
     snapshot_store_t *store = NULL;
     layout_t layout = {0};
     s_bench(&bench, regions);
-    cr_assert_eq(model_layout_of("ledger", &layout, &s_err), ERR_OK);
+    cr_assert_eq(model_layout_of(&(model_spec_t){.name = "ledger"}, &layout, &s_err), ERR_OK);
     shard_spec_t spec = {.topology = bench.topology,
                          .job = &bench.job,
                          .incarnation = 1,

@@ -6,7 +6,8 @@ static void s_expect(uint64_t cores)
 {
     double samples_per_s = 0;
     err_t err = {0};
-    cr_assert_eq(probe_measure("softmax", 20, cores, 1, &samples_per_s, &err), ERR_OK, "%s", err.text);
+    cr_assert_eq(probe_measure(&(model_spec_t){.name = "softmax"}, 20, cores, 1, &samples_per_s, &err),
+                 ERR_OK, "%s", err.text);
     cr_assert_gt(samples_per_s, 0);
 }
 
@@ -22,6 +23,6 @@ Test(probe, says_which_models_there_are)
 {
     double samples_per_s = 0;
     err_t err = {0};
-    cr_assert_neq(probe_measure("nothing", 20, 2, 1, &samples_per_s, &err), ERR_OK);
+    cr_assert_neq(probe_measure(&(model_spec_t){.name = "nothing"}, 20, 2, 1, &samples_per_s, &err), ERR_OK);
     cr_assert(err.text[0]);
 }

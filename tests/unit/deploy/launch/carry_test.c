@@ -42,7 +42,7 @@ static launch_t s_launch(const char *const *sets, size_t set_count)
     launch_init(&launch);
     s_err = (err_t){0};
     cr_assert_eq(launch_read(&launch, s_file, sets, set_count, NULL, &s_err), ERR_OK, "%s", s_err.text);
-    cr_assert_eq(launch_look_dataset(&launch, false, &s_err), ERR_OK, "%s", s_err.text);
+    cr_assert_eq(launch_look_dataset(&launch, LAUNCH_ALL, false, &s_err), ERR_OK, "%s", s_err.text);
     cr_assert_eq(launch_choose_state(&launch, s_state, &s_err), ERR_OK, "%s", s_err.text);
     launch.sets = sets;
     launch.set_count = set_count;
@@ -81,7 +81,7 @@ static void s_store(const char *region, uint64_t incarnation, uint64_t applied)
     range_t have = {0, applied};
     ranges_t ranges = {.items = &have, .count = 1};
     uint64_t batches = launch.job.regions[0].batches;
-    cr_assert_eq(model_layout_of("ledger", &layout, NULL), ERR_OK);
+    cr_assert_eq(model_layout_of(&(model_spec_t){.name = "ledger"}, &layout, NULL), ERR_OK);
     message_t *state = message_new(KIND_shard_state, "shard", "shard");
     message_set_name(state->shard_state.region, region);
     state->shard_state.batches = batches;

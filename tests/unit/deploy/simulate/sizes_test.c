@@ -42,7 +42,7 @@ static void s_check(const char *encoding, uint64_t number, double smaller)
     layout_t layout = {0};
     sizes_t sizes;
     topology_t *topology = s_topology(encoding);
-    cr_assert_eq(model_layout_of("lenet", &layout, NULL), ERR_OK);
+    cr_assert_eq(model_layout_of(&(model_spec_t){.name = "lenet"}, &layout, NULL), ERR_OK);
     sizes_init(&sizes, topology, &layout);
     cr_assert_eq(sizes.plain[0] + sizes.plain[1], layout.count * sizeof(float));
     cr_assert_eq(s_data(&sizes, KIND_push, "shard/a/1", "worker/a/0", 0), sizes.plain[1]);
