@@ -116,7 +116,8 @@ typedef struct {
             double weight_decay;
             schedule_t schedule;
             double warmup; /* share of all samples over which the rate rises from 0; default 0 */
-            double clip_norm, clip_value; /* of a worker's gradient; 0: not clipped */
+            double clip_norm,
+                clip_value; /* of a worker's gradient; 0: not clipped, but see topology_clip_norm */
         } optimizer;
         struct {
             strategy_name_t strategy;
@@ -198,6 +199,8 @@ bool topology_waits(const topology_t *self);
 /* In how many lanes the momentum of a region's shards takes turns: one for each of its asynchronous workers, at
  * most OPTIMIZER_LANES_MAX; 1: there is no need to. */
 size_t topology_lanes(const topology_t *self, size_t region);
+/* The norm to which a worker's gradient is shortened: the topology's, or where there are lanes 2; 0: it is not. */
+double topology_clip_norm(const topology_t *self, size_t region);
 /* The link between two regions, or NULL. */
 const topology_link_t *topology_link(const topology_t *self, size_t region_a, size_t region_b);
 

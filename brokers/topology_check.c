@@ -48,18 +48,6 @@ static bool s_steps_alone(const topology_t *self)
     return strategy_find(self->job.sync.strategy)->every_step;
 }
 
-/* The longest gradient where several workers' come late: the few that are longer, mostly at the start, are
- * what makes a run diverge. */
-#define LANES_CLIP_NORM 2
-
-static bool s_has_lanes(const topology_t *self)
-{
-    for (size_t i = 0; i < self->region_count; i++)
-        if (topology_lanes(self, i) > 1)
-            return strcmp(self->job.data.kind, "counter") != 0;
-    return false;
-}
-
 static uint64_t s_own_samples(const topology_t *self)
 {
     uint64_t sum = 0;
@@ -106,8 +94,6 @@ void topology_complete(const tree_t *tree, topology_t *self)
         self->job.optimizer.momentum = 0;
     for (size_t i = 0; self->plan.apply && i < self->region_count; i++)
         self->regions[i].workers = 0; /* as many as what is rented has cores */
-    if (!s_written(tree, "job.optimizer.clip_norm") && s_has_lanes(self))
-        self->job.optimizer.clip_norm = LANES_CLIP_NORM;
     s_complete_own(tree, self);
 }
 

@@ -10,8 +10,12 @@ static alone_t *s_alone(uint64_t workers)
     topology_t *t = world_topology(1, STRATEGY_ASGD_GA, 1000, workers);
     t->job.optimizer.name = OPTIMIZER_MOMENTUM;
     t->job.optimizer.momentum = (double)MU;
-    shard_spec_t spec = {.first = 0, .elements = N};
-    return alone_new(t, 64, spec);
+    static layout_t layout;
+    layout = (layout_t){0};
+    cr_assert(!layout_add(&layout, "w", 1, (size_t[]){N}, NULL));
+    return alone_new(
+        t, 64,
+        (shard_spec_t){.incarnation = 1, .elements = N, .tensors = &layout, .chunk_bytes = 16, .history = 1});
 }
 
 static void s_step(alone_t *a, float value)
@@ -77,10 +81,18 @@ Test(lanes, there_is_one_where_nothing_comes_late)
     alone_t *a = s_alone(3);
     topology_t *t = alone_topology(a);
     cr_assert_eq(topology_lanes(t, 0), 3);
+    cr_assert_float_eq(topology_clip_norm(t, 0), 2, 0);
+    t->job.optimizer.clip_norm = 5;
+    cr_assert_float_eq(topology_clip_norm(t, 0), 5, 0);
+    t->job.optimizer.clip_norm = 0;
+    snprintf(t->job.data.kind, sizeof t->job.data.kind, "counter");
+    cr_assert_float_eq(topology_clip_norm(t, 0), 0, 0, "counts are counts");
+    snprintf(t->job.data.kind, sizeof t->job.data.kind, "idx");
     t->regions[0].workers = 0;
     cr_assert_eq(topology_lanes(t, 0), 4, "as many as there will be cores");
     t->job.sync.inside = INSIDE_SYNC;
     cr_assert_eq(topology_lanes(t, 0), 1);
+    cr_assert_float_eq(topology_clip_norm(t, 0), 0, 0);
     t->job.sync.inside = INSIDE_SSP;
     cr_assert_eq(topology_lanes(t, 0), 4);
     t->job.sync.strategy = STRATEGY_SSGD;
