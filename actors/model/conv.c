@@ -48,6 +48,11 @@ size_t conv_output_size(const conv_t *self, size_t count)
     return self->O * count * s_pixels(self);
 }
 
+size_t conv_weight_size(const conv_t *self)
+{
+    return self->O * self->I * self->K * self->K;
+}
+
 /* ---- patches ---- */
 
 /* Positions of the output, first .. end - 1 of `all`, that see the image and not the zeros around it. */

@@ -32,6 +32,8 @@ size_t conv_group(const conv_t *self);
 size_t conv_patch_size(const conv_t *self, size_t count);
 /* Floats of the output for `count` images. */
 size_t conv_output_size(const conv_t *self, size_t count);
+/* Floats of the weights. */
+size_t conv_weight_size(const conv_t *self);
 
 /* y[o,n,p,q] = sum over i,j,k of w[o,i,j,k] x[n,i,Sp+j-Z,Sq+k-Z], where x is zero outside the image
  *   in   x (count, I, H, W), w (O, I, K, K)

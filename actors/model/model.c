@@ -27,7 +27,7 @@ static model_family_t *const *const s_families[] = {
 typedef struct {
     const model_row_t *row;
     model_spec_t spec;
-    model_chain_t chain;
+    graph_t graph; /* without layers: the ledger */
 } made_t;
 
 struct model {
@@ -50,14 +50,17 @@ static err_code_t s_make(const model_spec_t *spec, made_t *ret_made, err_t *err)
                        model_names());
     *ret_made = (made_t){.row = row, .spec = *spec};
     model_spec_complete(&ret_made->spec, &row->otherwise);
-    return (*s_families[row - model_row_at(0)])(&ret_made->spec, &ret_made->chain, err);
+    const uint64_t *input = ret_made->spec.input;
+    graph_init(&ret_made->graph, (size_t)input[0], (size_t)input[1], (size_t)input[2]);
+    err_code_t code = (*s_families[row - model_row_at(0)])(&ret_made->spec, &ret_made->graph, err);
+    return code ? code : graph_check(&ret_made->graph, err);
 }
 
 static err_code_t s_lay_out(const made_t *made, layout_t *ret_layout, err_t *err)
 {
     memset(ret_layout, 0, sizeof *ret_layout);
-    if (made->chain.count)
-        return net_layout(made->chain.layers, made->chain.count, ret_layout, err);
+    if (made->graph.layer_count)
+        return graph_layout(&made->graph, ret_layout, err);
     return layout_add(ret_layout, "counters", 1, (size_t[]){LEDGER_COUNTERS}, err);
 }
 
@@ -141,8 +144,8 @@ err_code_t model_new(const model_spec_t *spec, size_t batch_max, model_t **ret_s
     err_code_t code = s_make(spec, &self->made, err);
     if (!code)
         code = s_lay_out(&self->made, &self->layout, err);
-    if (!code && self->made.chain.count)
-        code = net_new(self->made.chain.layers, self->made.chain.count, batch_max, &self->net, err);
+    if (!code && self->made.graph.layer_count)
+        code = net_new(&self->made.graph, batch_max, &self->net, err);
     if (code) {
         model_destroy(&self);
         return code;
@@ -168,7 +171,8 @@ const layout_t *model_layout(const model_t *self)
 
 size_t model_sample_size(const model_t *self)
 {
-    return model_family_inputs(&self->made.spec);
+    const graph_t *graph = &self->made.graph;
+    return graph->C * graph->H * graph->W;
 }
 
 size_t model_class_count(const model_t *self)
@@ -179,7 +183,7 @@ size_t model_class_count(const model_t *self)
 void model_init(const model_t *self, uint64_t seed, float *ret_w)
 {
     memset(ret_w, 0, self->layout.count * sizeof *ret_w);
-    net_init(self->made.chain.layers, self->made.chain.count, seed, ret_w);
+    graph_first_values(&self->made.graph, seed, ret_w);
 }
 
 void model_gradient(model_t *self, const float *w, const float *x, const uint32_t *labels, size_t count,
@@ -215,7 +219,6 @@ void model_join(const model_t *self, size_t done, size_t count, const float *par
 void model_evaluate(model_t *self, const float *w, const float *x, const uint32_t *labels, size_t count,
                     double *add_loss, uint64_t *add_correct)
 {
-    CHECK(count <= self->batch_max);
     if (self->net)
         net_evaluate(self->net, w, x, labels, count, add_loss, add_correct);
 }

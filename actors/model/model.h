@@ -38,11 +38,12 @@ MUST_USE err_code_t model_accepts(const model_spec_t *spec, const dataset_facts_
 #define MODEL_BATCH_MAX 65536
 
 /* A batch with more samples than this is computed piece by piece: its memory does not grow with it, and
- * whoever computes can look at something else in between. */
+ * whoever computes can look at something else in between. Batch normalization is by the statistics of each
+ * piece then, and running statistics take their mean. */
 #define MODEL_PIECE 512
 
-/* Scratch for batches of up to batch_max samples. No allocation afterwards. Errors: those of model_layout_of,
- * ERR_LIMIT (batch_max 0 or above MODEL_BATCH_MAX), ERR_MEMORY. */
+/* Scratch for gradients of up to batch_max samples. No allocation afterwards. Errors: those of
+ * model_layout_of, ERR_LIMIT (batch_max 0 or above MODEL_BATCH_MAX), ERR_MEMORY. */
 MUST_USE err_code_t model_new(const model_spec_t *spec, size_t batch_max, model_t **ret_self, err_t *err);
 void model_destroy(model_t **self_p);
 
@@ -56,11 +57,11 @@ MUST_USE err_code_t model_layout_of(const model_spec_t *spec, layout_t *ret_layo
 size_t model_sample_size(const model_t *self);
 size_t model_class_count(const model_t *self);
 
-/* Initial parameters: w (N), the same for one seed everywhere (bounds per layer: net_init in net.h; ledger:
- * zeros). */
+/* Initial parameters: w (N), the same for one seed everywhere (bounds per layer: graph_first_values in
+ * graph.h; ledger: zeros). */
 void model_init(const model_t *self, uint64_t seed, float *ret_w);
 
-/* Mean loss over the batch and its gradient.
+/* Mean loss over the batch and its gradient; of a tensor with TENSOR_AVERAGE, w minus what the batch has.
  *   in   w (N), x (count, sample_size), labels (count); 1 <= count <= batch_max
  *   out  ret_g (N), ret_loss: mean cross-entropy in nats
  * ledger: ret_g is minus how often each counter was chosen (label mod 1000), a sum; ret_loss is 0. */
@@ -78,7 +79,8 @@ MUST_USE err_code_t model_touches(const model_t *self, const float *x, size_t co
 void model_join(const model_t *self, size_t done, size_t count, const float *part, double part_loss, float *g,
                 double *loss);
 
-/* Forward only: adds the batch's summed loss and number of right answers. */
+/* Forward only, of any number of samples: adds their summed loss and number of right answers. Normalizations
+ * are by running statistics, so that a sample's answer does not depend on the others. */
 void model_evaluate(model_t *self, const float *w, const float *x, const uint32_t *labels, size_t count,
                     double *add_loss, uint64_t *add_correct);
 

@@ -67,7 +67,7 @@ static err_code_t s_open_model(worker_hint_t *self, err_t *err)
     const model_spec_t *spec = &self->with.topology->job.model;
     err_code_t rc = model_accepts(spec, dataset_facts(self->with.dataset), err);
     if (!rc)
-        rc = model_new(spec, most > WORKER_TEST_BATCH ? most : WORKER_TEST_BATCH, &self->model, err);
+        rc = model_new(spec, most, &self->model, err);
     if (rc)
         return rc;
     if (several)

@@ -6,29 +6,18 @@
 #ifndef ACTORS_MODEL_MODELS_FAMILY_H
 #define ACTORS_MODEL_MODELS_FAMILY_H
 
-#include "actors/model/net.h"
+#include "actors/model/graph.h"
 #include "brokers/model_spec.h"
 #include "codec/base/err.h"
 
-typedef struct {
-    net_layer_t layers[NET_LAYERS_MAX]; /* (count) in their order; their names are borrowed for ever */
-    size_t count;                       /* 0: the ledger, which has none */
-} model_chain_t;
-
-/* Fills *ret_chain, which is all zeros, for a spec in which everything is said. The names of the layers are
- * those of the same model in PyTorch.
+/* Appends the layers to a graph that has its samples and no layer, for a spec in which everything is said;
+ * none: the ledger. The names of the layers are those of the same model in PyTorch.
  *
  * Errors   ERR_CONFIG: what the model cannot be made of, and what to write */
-typedef err_code_t model_family_t(const model_spec_t *spec, model_chain_t *ret_chain, err_t *err);
+typedef err_code_t model_family_t(const model_spec_t *spec, graph_t *graph, err_t *err);
 
 #define MODEL(FAMILY, ...) extern model_family_t *const model_##FAMILY;
 #include "brokers/models.def"
 #undef MODEL
-
-/* Values of one sample. */
-static inline size_t model_family_inputs(const model_spec_t *spec)
-{
-    return (size_t)(spec->input[0] * spec->input[1] * spec->input[2]);
-}
 
 #endif

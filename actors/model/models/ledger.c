@@ -2,9 +2,9 @@
 
 #include "actors/model/models/family.h"
 
-static err_code_t s_make_ledger(const model_spec_t *spec, model_chain_t *ret_chain, err_t *err)
+static err_code_t s_make_ledger(const model_spec_t *spec, graph_t *graph, err_t *err)
 {
-    (void)spec, (void)ret_chain, (void)err;
+    (void)spec, (void)graph, (void)err;
     return ERR_OK;
 }
 

@@ -2,14 +2,10 @@
 
 #include "actors/model/models/family.h"
 
-static err_code_t s_make_softmax(const model_spec_t *spec, model_chain_t *ret_chain, err_t *err)
+static err_code_t s_make_softmax(const model_spec_t *spec, graph_t *graph, err_t *err)
 {
     (void)err;
-    ret_chain->layers[ret_chain->count++] = (net_layer_t){
-        .name = "fc",
-        .kind = NET_DENSE,
-        .dense = {.I = model_family_inputs(spec), .O = (size_t)spec->classes},
-    };
+    graph_dense(graph, GRAPH_SAMPLES, "fc", (size_t)spec->classes, false);
     return ERR_OK;
 }
 

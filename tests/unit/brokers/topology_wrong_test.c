@@ -341,7 +341,8 @@ static const case_t s_cases[] = {
      "t.yaml:19:20: regions[1].broker.bind: \"tcp://a b:1\" is not an endpoint; write tcp://HOST:PORT"},
     {"  name: t\n", "", "t.yaml:1:1: job.name: missing; write 1 to 31 letters, digits, '-' and '_'"},
     {"  model: lenet\n", "",
-     "t.yaml:1:1: job.model: missing; write softmax, mlp, mlp-large, lenet or ledger"},
+     "t.yaml:1:1: job.model: missing; write softmax, mlp, mlp-large, lenet, resnet8, resnet20, resnet18 or "
+     "ledger"},
     {"  data: {kind: idx, dir: /data}\n", "",
      "t.yaml:1:1: job.data: missing; write data: and its keys below it, indented"},
     {"name: big, ", "",
@@ -629,7 +630,8 @@ static const struct {
                           "letters alone; write another"},
     {"job.name=-t", "--set job.name=-t: \"-t\" begins with '-'; write 1 to 31 letters, digits, '-' and '_'"},
     {"job.model=lennet",
-     "--set job.model=lennet: \"lennet\" is not known here; write softmax, mlp, mlp-large, lenet or ledger"},
+     "--set job.model=lennet: \"lennet\" is not known here; write softmax, mlp, mlp-large, lenet, resnet8, "
+     "resnet20, resnet18 or ledger"},
     {"regions[0]=5", "--set regions[0]=5: no keys here; write KEY: VALUE, beginning with name"},
     {"job.data={kind: counter, samples: 5}",
      "--set job.data={kind: counter, samples: 5}: job.data.kind: counter is for model ledger alone; write "

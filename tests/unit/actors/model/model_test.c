@@ -348,6 +348,35 @@ Test(model, pieces_of_a_batch_join_to_its_gradient)
     }
 }
 
+/* Running statistics of a batch in pieces are the mean of theirs. */
+Test(model, pieces_of_a_normalized_batch)
+{
+    rng_t rng;
+    rng_init(&rng, test_seed());
+    model_t *model = s_new("resnet8", 4);
+    const layout_t *layout = model_layout(model);
+    float *w = test_random(&rng, layout->count, 1), *x = test_random(&rng, 6 * 784, 1);
+    float *g = test_alloc(layout->count, sizeof *g), *part = test_alloc(layout->count, sizeof *part),
+          *first = test_alloc(layout->count, sizeof *first);
+    uint32_t *labels = s_labels(&rng, 6);
+    double loss, part_loss;
+    model_gradient(model, w, x, labels, 4, g, &loss);
+    model_gradient(model, w, x + 4 * 784, labels + 4, 2, part, &part_loss);
+    memcpy(first, g, layout->count * sizeof *g);
+    model_join(model, 4, 2, part, part_loss, g, &loss);
+    size_t averages = 0;
+    for (size_t t = 0; t < layout->tensor_count; t++) {
+        const tensor_t *tensor = layout->tensors + t;
+        averages += tensor->rule == TENSOR_AVERAGE;
+        for (size_t i = tensor->offset; tensor->rule == TENSOR_AVERAGE && i < tensor->offset + tensor->count;
+             i++)
+            test_near(tensor->name, i, w[i] - g[i], (2.0 * (w[i] - first[i]) + (w[i] - part[i])) / 3, 1e-5);
+    }
+    cr_assert_eq(averages, 18);
+    free(w), free(x), free(g), free(part), free(first), free(labels);
+    model_destroy(&model);
+}
+
 /* Data that a model cannot read are refused before it computes: it would read beyond a batch's end. */
 Test(model, accepts_data_that_fit_it)
 {

@@ -115,6 +115,26 @@ static inline void reference_pool(size_t B, size_t C, size_t H, size_t W, const 
                 }
 }
 
+/* x (B,C,n) -> y (B,C,n): each channel to mean 0 and variance 1 + 1e-5, times weight (C), plus shift (C) */
+static inline void reference_norm(size_t B, size_t C, size_t n, bool relu, const double *x,
+                                  const double *weight, const double *shift, double *y)
+{
+    for (size_t c = 0; c < C; c++) {
+        double mean = 0, variance = 0;
+        for (size_t i = 0; i < B * n; i++)
+            mean += x[(i / n * C + c) * n + i % n] / (double)(B * n);
+        for (size_t i = 0; i < B * n; i++) {
+            double off = x[(i / n * C + c) * n + i % n] - mean;
+            variance += off * off / (double)(B * n);
+        }
+        for (size_t i = 0; i < B * n; i++) {
+            size_t at = (i / n * C + c) * n + i % n;
+            double z = (x[at] - mean) / sqrt(variance + 1e-5) * weight[c] + shift[c];
+            y[at] = relu && z < 0 ? 0 : z;
+        }
+    }
+}
+
 /* x (B,I), w (O,I), bias (O) -> y (B,O) */
 static inline void reference_dense(size_t B, size_t I, size_t O, bool relu, const double *x, const double *w,
                                    const double *bias, double *y)
