@@ -12,6 +12,7 @@ packages() {
         echo liblmdb-dev                                 # snapshots
         echo libarchive-dev                              # archives of snapshots
         echo libopenblas-dev                             # matrix products
+        echo libdnnl-dev                                 # convolutions of many channels; opened at run time where there is one
         echo libyaml-dev                                 # topology files, with line and column of every node
         echo libjansson-dev                              # --json output, reports
         echo libxxhash-dev                               # checksums of chunks and stored values

@@ -9,8 +9,11 @@
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(CLOUDLESS_SANITIZED)
 #define CLONES __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
+/* With fused multiply-add: for a batch's gradients, whose last bits differ between machines anyway. */
+#define CLONES_FUSED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define CLONES
+#define CLONES_FUSED
 #endif
 
 /* A loop whose arrays may be the same, but then element by element. */

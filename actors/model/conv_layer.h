@@ -2,7 +2,7 @@
  *
  * Why      a layer of a deep network asks for no more than this, whatever computes it and in whatever order
  *          that wants its numbers.
- * How      im2col and products of a few images at a time, so that patches stay in the second-level cache.
+ * How      a few images at a time, in the way that is fastest for it here (conv_plan).
  * Legend   as conv.h.
  * Threads  one per conv_layer_t.
  */
@@ -14,8 +14,11 @@
 
 typedef struct conv_layer conv_layer_t;
 
-/* For batches of up to batch_max images. Errors: ERR_CONFIG (conv_is_valid is false), ERR_MEMORY. */
-MUST_USE err_code_t conv_layer_new(const conv_t *conv, size_t batch_max, conv_layer_t **ret_self, err_t *err);
+/* For batches of up to batch_max images; of the `first` layer nobody asks for the gradient of its input.
+ *
+ * Errors   ERR_CONFIG (conv_is_valid is false), ERR_MEMORY */
+MUST_USE err_code_t conv_layer_new(const conv_t *conv, bool first, size_t batch_max, conv_layer_t **ret_self,
+                                   err_t *err);
 void conv_layer_destroy(conv_layer_t **self_p);
 
 /* Bytes of scratch that a call wants, aligned to 64: layers that take turns may share it. */

@@ -1,12 +1,15 @@
 #include "actors/model/model.h"
 
+#include "actors/model/conv_plan.h"
 #include "actors/model/kernel.h"
 #include "actors/model/ledger.h"
 #include "actors/model/models/family.h"
 #include "actors/model/net.h"
+#include "actors/model/onednn.h"
 #include "actors/model/vector.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +39,16 @@ struct model {
     layout_t layout;
     net_t *net; /* NULL: the ledger */
 };
+
+const char *model_kernel(char text[MODEL_KERNEL_MAX])
+{
+    char version[16] = "";
+    bool onednn = conv_plan_has_chosen(CONV_BY_ONEDNN);
+    snprintf(text, MODEL_KERNEL_MAX, "%s%s%s%s", kernel_chosen()->name,
+             conv_plan_has_chosen(CONV_DIRECT) ? "+direct" : "", onednn ? "+oneDNN-" : "",
+             onednn ? onednn_version(version, sizeof version) : "");
+    return text;
+}
 
 const char *model_names(void)
 {

@@ -24,6 +24,11 @@
 
 typedef struct model model_t;
 
+/* By what models compute in this process, in a word for people: OpenBLAS' kernel, and with "+direct" or
+ * "+oneDNN-2.6.3" what was found to be faster than it for convolutions. Returns text. */
+#define MODEL_KERNEL_MAX 64
+const char *model_kernel(char text[MODEL_KERNEL_MAX]);
+
 /* The names of all models, comma-separated, for messages; borrowed. */
 const char *model_names(void);
 

@@ -27,8 +27,10 @@ void net_destroy(net_t **self_p)
     net_t *self = *self_p;
     if (!self)
         return;
-    for (size_t l = 0; l < self->graph->layer_count; l++)
+    for (size_t l = 0; l < self->graph->layer_count; l++) {
         conv_layer_destroy(&self->convs[l]);
+        conv_plan_destroy(&self->plans[l]);
+    }
     free(self->block);
     free(self);
     *self_p = NULL;

@@ -17,26 +17,28 @@ static size_t s_size(const layer_t *layer)
 
 /* ---- with a maximum behind it ---- */
 
-static size_t s_group(const conv_t *conv, size_t first, size_t count)
+static size_t s_group(const conv_plan_t *plan, size_t first, size_t count)
 {
-    size_t group = conv_group(conv);
+    size_t group = conv_plan_group(plan);
     return count - first < group ? count - first : group;
 }
 
 void net_conv_pool_forward(net_t *self, const pass_t *pass, size_t l)
 {
     const layer_t *layer = self->graph->layers + l;
-    const conv_t *conv = &layer->conv;
     const float *weight = pass->w + layer->first, *bias = weight + layer->weight_count;
+    conv_plan_t *plan = self->plans[l];
     pool_t pool = s_pool(layer);
     size_t output = s_size(layer);
+    conv_plan_begin(plan, weight, NULL, self->scratch);
     for (size_t first = 0, group; first < pass->count; first += group) {
-        group = s_group(conv, first, pass->count);
+        group = s_group(plan, first, pass->count);
         const float *x = net_view(self, pass, layer->from, first, group, NULL);
-        conv_forward(conv, group, x, weight, self->patches, self->group_y);
+        conv_plan_forward(plan, group, x, self->group_y);
         pool_forward(&pool, group, self->group_y, bias, pass->places[l].y + first * output,
                      pass->places[l].choice + first * output);
     }
+    conv_plan_end(plan);
 }
 
 void net_conv_pool_backward(net_t *self, const pass_t *pass, size_t l)
@@ -44,19 +46,21 @@ void net_conv_pool_backward(net_t *self, const pass_t *pass, size_t l)
     const layer_t *layer = self->graph->layers + l;
     const conv_t *conv = &layer->conv;
     const place_t *place = pass->places + l;
+    conv_plan_t *plan = self->plans[l];
     pool_t pool = s_pool(layer);
     size_t output = s_size(layer), input = conv->I * conv->H * conv->W;
     float *dweight = pass->g + layer->first, *dbias = dweight + layer->weight_count;
     float *dx = layer->from == GRAPH_SAMPLES ? NULL : pass->places[layer->from].dy;
-    memset(dweight, 0, layer->count * sizeof *dweight);
+    memset(dbias, 0, layer->C * sizeof *dbias);
+    conv_plan_begin(plan, pass->w + layer->first, dweight, self->scratch);
     for (size_t first = 0, group; first < pass->count; first += group) {
-        group = s_group(conv, first, pass->count);
+        group = s_group(plan, first, pass->count);
         const float *x = net_view(self, pass, layer->from, first, group, NULL);
         pool_backward(&pool, group, place->choice + first * output, place->dy + first * output, dbias,
                       self->group_y);
-        conv_backward(conv, group, x, pass->w + layer->first, self->group_y, self->patches, dweight,
-                      dx ? dx + first * input : NULL);
+        conv_plan_backward(plan, group, x, self->group_y, dx ? dx + first * input : NULL);
     }
+    conv_plan_end(plan);
 }
 
 /* ---- with a normalization behind it ---- */

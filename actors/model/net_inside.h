@@ -8,6 +8,7 @@
 
 #include "actors/model/batchnorm.h"
 #include "actors/model/conv_layer.h"
+#include "actors/model/conv_plan.h"
 #include "actors/model/net.h"
 
 typedef struct {
@@ -31,11 +32,11 @@ struct net {
     place_t training[GRAPH_LAYERS_MAX], evaluation[GRAPH_LAYERS_MAX];
     norm_place_t norms[GRAPH_LAYERS_MAX];
     conv_layer_t *convs[GRAPH_LAYERS_MAX]; /* of each LAYER_CONV_NORM */
+    conv_plan_t *plans[GRAPH_LAYERS_MAX];  /* of each LAYER_CONV_POOL */
     size_t last_reader[GRAPH_LAYERS_MAX];  /* of each layer: the first to leave a gradient for it */
 
-    void *scratch;          /* of one conv_layer */
-    float *patches;         /* LAYER_CONV_POOL: of one group of images */
-    float *group_y;         /* its convolution's output for a group, or the gradient in it */
+    void *scratch;          /* of one convolution */
+    float *group_y;         /* LAYER_CONV_POOL: its convolution's output for a group, or the gradient in it */
     float *images[2];       /* one image's output, made again */
     batchnorm_sums_t *sums; /* (widest C) */
     char *block;            /* all that a pass uses */

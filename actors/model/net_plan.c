@@ -142,14 +142,13 @@ static size_t s_place_pass(const net_t *self, size_t batch, bool training, char 
 /* ---- what every layer uses in its turn ---- */
 
 typedef struct {
-    size_t patches, group_y, image, C, scratch_bytes;
+    size_t group_y, image, C, scratch_bytes;
 } widest_t;
 
-static void s_widen_to_group(const conv_t *conv, widest_t *most)
+static void s_widen_to_group(const conv_t *conv, const conv_plan_t *plan, widest_t *most)
 {
-    size_t group = conv_group(conv);
-    most->patches = s_larger(most->patches, conv_patch_size(conv, group));
-    most->group_y = s_larger(most->group_y, conv_output_size(conv, group));
+    most->group_y = s_larger(most->group_y, conv_output_size(conv, conv_plan_group(plan)));
+    most->scratch_bytes = s_larger(most->scratch_bytes, conv_plan_scratch(plan));
 }
 
 static widest_t s_widest(const net_t *self)
@@ -158,7 +157,7 @@ static widest_t s_widest(const net_t *self)
     for (size_t l = 0; l < self->graph->layer_count; l++) {
         const layer_t *layer = self->graph->layers + l;
         if (layer->kind == LAYER_CONV_POOL)
-            s_widen_to_group(&layer->conv, &most);
+            s_widen_to_group(&layer->conv, self->plans[l], &most);
         if (layer->kind != LAYER_CONV_NORM)
             continue;
         most.image = s_larger(most.image, s_size(layer));
@@ -194,7 +193,6 @@ static size_t s_place_shared(net_t *self, char *block)
     widest_t most = s_widest(self);
     size_t offset = 0;
     self->scratch = s_carve(block, &offset, most.scratch_bytes, 1);
-    self->patches = s_carve(block, &offset, most.patches, sizeof(float));
     self->group_y = s_carve(block, &offset, most.group_y, sizeof(float));
     self->images[0] = s_carve(block, &offset, most.image, sizeof(float));
     self->images[1] = s_carve(block, &offset, most.image, sizeof(float));
@@ -214,13 +212,22 @@ static size_t s_slice(const net_t *self, size_t most_bytes)
     return slice;
 }
 
+static err_code_t s_make_conv(net_t *self, size_t l, size_t most, err_t *err)
+{
+    const layer_t *layer = self->graph->layers + l;
+    bool first = layer->from == GRAPH_SAMPLES;
+    if (layer->kind == LAYER_CONV_NORM)
+        return conv_layer_new(&layer->conv, first, most, &self->convs[l], err);
+    conv_plan_spec_t spec = {.conv = layer->conv, .first = first};
+    return layer->kind == LAYER_CONV_POOL ? conv_plan_new(&spec, most, &self->plans[l], err) : ERR_OK;
+}
+
 static err_code_t s_make_convs(net_t *self, err_t *err)
 {
     err_code_t code = ERR_OK;
     size_t most = s_larger(self->batch_max, self->slice);
     for (size_t l = 0; !code && l < self->graph->layer_count; l++)
-        if (self->graph->layers[l].kind == LAYER_CONV_NORM)
-            code = conv_layer_new(&self->graph->layers[l].conv, most, &self->convs[l], err);
+        code = s_make_conv(self, l, most, err);
     return code;
 }
 

@@ -1,7 +1,7 @@
 #include "actors/node/node_actor.h"
 
 #include "actors/kit/clock.h"
-#include "actors/model/kernel.h"
+#include "actors/model/model.h"
 #include "codec/base/log.h"
 #include "codec/base/machine.h"
 #include "store/statedir.h"
@@ -71,7 +71,7 @@ static err_code_t s_open_node(void *hint, uint64_t *incarnation, void **ret_core
         rc = self->ops->open(&hosting, &self->hosting, err);
     if (rc)
         return rc;
-    char host[MACHINE_NAME_MAX], digest[17];
+    char host[MACHINE_NAME_MAX], digest[17], kernel[MODEL_KERNEL_MAX];
     machine_name(host);
     topology_digest(self->with.topology, digest);
     node_spec_t *spec = calloc(1, sizeof *spec);
@@ -90,7 +90,7 @@ static err_code_t s_open_node(void *hint, uint64_t *incarnation, void **ret_core
         .alone_us = NODE_ALONE_TIMES * with->topology->job.sync.away_after_us,
         .offer = self->with.offer,
         .samples_per_s = self->with.samples_per_s,
-        .kernel = kernel_chosen()->name,
+        .kernel = model_kernel(kernel),
         .age_us = self->with.age_us};
     rc = s_find_held(self, spec, err);
     if (!rc)

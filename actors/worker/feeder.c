@@ -180,10 +180,13 @@ err_code_t feeder_new(const feeder_spec_t *spec, feeder_t **ret_self, err_t *err
         return err_set(err, ERR_MEMORY, "no memory for samples");
     const dataset_facts_t *facts = dataset_facts(spec->dataset);
     self->spec = *spec;
-    self->spec.augment.channels = facts->channels;
-    self->spec.augment.height = facts->height;
-    self->spec.augment.width = facts->width;
-    self->spec.augment.seed = spec->seed;
+    self->spec.augment =
+        (augment_t){.channels = facts->channels, .height = facts->height, .width = facts->width};
+    if (facts->form == DATA_PICTURES) { /* columns of a table have no neighbours */
+        self->spec.augment.shift = spec->augment.shift;
+        self->spec.augment.flip = spec->augment.flip;
+        self->spec.augment.seed = spec->seed;
+    }
     self->sample_size = dataset_sample_size(spec->dataset);
     self->epoch = UINT64_MAX;
     err_code_t code = s_allocate(self, err);

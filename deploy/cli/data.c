@@ -143,7 +143,9 @@ static void s_print_advice(const data_t *self)
 {
     if (!s_is_own(self))
         return;
-    printf("write\n");
+    printf("write\n  job.data: {kind: %s, split: own, classes: %zu, input: [%zu, %zu, %zu]}\n",
+           self->topology->job.data.kind, self->classes, self->facts->channels, self->facts->height,
+           self->facts->width);
     for (size_t r = 0; r < self->topology->region_count; r++)
         if (self->regions[r].looked)
             printf("  regions[%zu]: {name: %s, data: {dir: %s, samples: %llu}}\n", r,

@@ -1,6 +1,7 @@
 #include "deploy/cli/version.h"
 
 #include "actors/model/blas.h"
+#include "actors/model/onednn.h"
 #include "deploy/cli/commit.h"
 
 #include <archive.h>
@@ -55,6 +56,11 @@ static const char *s_openblas(char *text)
     return blas_version(text, LIBRARY_TEXT_MAX);
 }
 
+static const char *s_onednn(char *text)
+{
+    return onednn_version(text, LIBRARY_TEXT_MAX);
+}
+
 static const char *s_archive(char *text)
 {
     (void)text;
@@ -94,10 +100,10 @@ static const char *s_zlib(char *text)
 static const struct {
     const char *name;
     library_fn *version;
-} s_libraries[] = {{"libzmq", s_zmq},         {"czmq", s_czmq},         {"msgpack-c", s_msgpack},
-                   {"LMDB", s_lmdb},          {"OpenBLAS", s_openblas}, {"libyaml", s_yaml},
-                   {"jansson", s_jansson},    {"xxHash", s_xxhash},     {"libsodium", s_sodium},
-                   {"libarchive", s_archive}, {"zlib", s_zlib}};
+} s_libraries[] = {{"libzmq", s_zmq},       {"czmq", s_czmq},          {"msgpack-c", s_msgpack},
+                   {"LMDB", s_lmdb},        {"OpenBLAS", s_openblas},  {"oneDNN", s_onednn},
+                   {"libyaml", s_yaml},     {"jansson", s_jansson},    {"xxHash", s_xxhash},
+                   {"libsodium", s_sodium}, {"libarchive", s_archive}, {"zlib", s_zlib}};
 
 const char *version_text(void)
 {

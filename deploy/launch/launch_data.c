@@ -66,6 +66,12 @@ static err_code_t s_check_enough(const topology_t *topology, const job_t *job, e
     return ERR_OK;
 }
 
+static err_code_t s_derive(launch_t *self, uint64_t samples, err_t *err)
+{
+    err_code_t rc = job_derive(self->topology, samples, &self->job, err);
+    return rc ? rc : s_check_enough(self->topology, &self->job, err);
+}
+
 /* Pictures that are moved so far would not be seen. */
 static err_code_t s_check_shift(const topology_t *topology, const dataset_facts_t *facts, err_t *err)
 {
@@ -146,8 +152,16 @@ static err_code_t s_look_at(launch_t *self, size_t region, bool thorough, datase
                : rc;
 }
 
-/* Looks at one region's data, or at those of several. Of one copy that all have each region is like the
- * first. */
+/* Of one copy that all have, each region is like any that tests. */
+static size_t s_fullest(const topology_t *topology)
+{
+    for (size_t r = 0; r < topology->region_count; r++)
+        if (topology_tests(topology, r))
+            return r;
+    return 0;
+}
+
+/* Looks at one region's data, or at those of several. */
 static err_code_t s_look(launch_t *self, size_t which, bool thorough, dataset_facts_t *ret_facts, err_t *err)
 {
     const topology_t *topology = self->topology;
@@ -157,7 +171,7 @@ static err_code_t s_look(launch_t *self, size_t which, bool thorough, dataset_fa
     for (size_t r = 0; r < TOPOLOGY_REGIONS_MAX; r++)
         self->absent[r] = UINT_MAX;
     if (!several || !own)
-        rc = s_look_at(self, several ? 0 : which, thorough, &all, err);
+        rc = s_look_at(self, several ? s_fullest(topology) : which, thorough, &all, err);
     for (size_t r = 0; !rc && several && own && r < topology->region_count; r++)
         if (which != LAUNCH_HERE || !launch_data_elsewhere(topology, r))
             rc = s_look_at(self, r, thorough, &all, err);
@@ -175,8 +189,7 @@ static err_code_t s_derive_job(launch_t *self, const dataset_facts_t *facts, err
         return rc;
     self->facts = *facts;
     bool own = topology->job.data.split == SPLIT_OWN;
-    rc = job_derive(topology, own ? topology->job.data.samples : facts->total, &self->job, err);
-    return rc ? rc : s_check_enough(topology, &self->job, err);
+    return s_derive(self, own ? topology->job.data.samples : facts->total, err);
 }
 
 /* Puts where the topology says it before what is wrong with it. */
@@ -252,11 +265,11 @@ err_code_t launch_try_dataset(launch_t *self, err_t *err)
     const topology_t *topology = self->topology;
     uint64_t samples = topology->job.data.samples;
     if (topology->job.data.split == SPLIT_OWN)
-        return job_derive(topology, samples, &self->job, err);
+        return s_derive(self, samples, err);
     err_code_t rc = launch_look_dataset(self, LAUNCH_HERE, false, err);
     if (rc != ERR_NOT_FOUND || !samples)
         return rc;
-    return job_derive(topology, samples, &self->job, err);
+    return s_derive(self, samples, err);
 }
 
 err_code_t launch_open_dataset(launch_t *self, size_t region_index, err_t *err)

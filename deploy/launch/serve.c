@@ -5,6 +5,7 @@
 #include "actors/node/node_actor.h"
 #include "actors/scheduler/region/region_actor.h"
 #include "actors/model/kernel.h"
+#include "actors/model/model.h"
 #include "actors/worker/probe.h"
 #include "brokers/broker.h"
 #include "codec/base/log.h"
@@ -231,8 +232,9 @@ static err_code_t s_start_node(void *hint, err_t *err)
         return rc;
     node_actor_fill(&node, &shell);
     const kernel_t *kernel = kernel_chosen();
+    char name[MODEL_KERNEL_MAX];
     log_event(kernel->wrong ? LEVEL_WARN : LEVEL_INFO, self->node_name, "kernel", "kernel=%s reason=\"%s\"",
-              kernel->name, kernel->why);
+              model_kernel(name), kernel->why);
     self->node = shell_start(&shell);
     return shell_wait_ready(self->node, err);
 }

@@ -27,7 +27,7 @@ idx() { # DIR: a topology with images
     cat >"$work/images.yaml" <<YAML
 job:
   name: images
-  model: softmax
+  model: {name: softmax, classes: 10, input: [1, 28, 28]}
   data: {dir: $1}
 regions:
   - {name: here, data_share: 1}
@@ -60,7 +60,7 @@ unfit() { # PATTERN
 "$LIVE_TOOL" images "$work/odd" 100 20 || fail "no data"
 idx "$work/odd"
 for part in train t10k; do bytes "$work/odd/$part-images-idx3-ubyte" 8 '\0\0\0\16\0\0\0\70'; done
-unfit 'odd: pictures are 14 x 56, and model softmax takes 28 x 28'
+unfit 'odd: pictures are 1 x 14 x 56 .*, and model softmax takes 1 x 28 x 28; write job.model.input: .1, 14, 56.'
 for part in train t10k; do bytes "$work/odd/$part-images-idx3-ubyte" 8 '\0\0\0\34\0\0\0\34'; done
 bytes "$work/odd/t10k-labels-idx1-ubyte" 10 '\56'
 unfit 'odd: labels are 0 to 46, and model softmax tells 10 classes apart'
@@ -71,9 +71,13 @@ for dir in odd "~/odd"; do
     rm -rf "$work/moved" && mv "$work/from-odd" "$work/moved"
     expect_line "$work/moved/topology.yaml" "^ *dir: \"?$work/odd\"?\$"
 done
+bad 2 '^cloudless: check: .*region here has 100 samples, fewer than one batch of 101; write a smaller job.batch' check "$work/images.yaml" --set job.batch=101
+bad 2 '^cloudless: up: .*region here has 100 samples, fewer than its 101 workers' up "$work/images.yaml" --state "$work/unfit" --set 'regions[here].workers=101'
+bad 2 '^cloudless: up: .*job.data.augment.shift is 14, and pictures are 28 x 28' up "$work/images.yaml" --state "$work/unfit" --set job.data.augment.shift=14
+[ ! -e "$work/unfit" ] || fail "too few samples left a state directory"
 sed -i 's/softmax/sofmax/' "$work/images.yaml"
 for command in check plan simulate 'up --state unfit'; do
-    bad 2 '^cloudless: .*images.yaml:3:10: job.model: "sofmax" is not known here; write softmax, ' $command "$work/images.yaml"
+    bad 2 '^cloudless: .*images.yaml:3:17: job.model.name: "sofmax" is not known here; write softmax, ' $command "$work/images.yaml"
 done
 [ ! -e unfit ] || fail "a misspelt model left a state directory"
 

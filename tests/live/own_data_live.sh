@@ -42,6 +42,13 @@ expect_line "$work/last.out" 'data are not on this machine: cloudless data TOPOL
 on eu expect 2 up "$work/job.yaml" --state "$work/refused"
 expect_line "$work/last.err" '^cloudless: up: data of region us: .*eu/us-data/.*no such file'
 
+cp -a "$work/us" "$work/zeros" && truncate -s 8 "$work/zeros/us-data/train-labels-idx1-ubyte"
+truncate -s 308 "$work/zeros/us-data/train-labels-idx1-ubyte" && cp -a "$work/eu/eu-data" "$work/zeros"
+on zeros expect 3 check "$work/job.yaml"
+expect_line "$work/last.out" 'problem: region us has no training sample of class 1'
+on zeros expect 3 data "$work/job.yaml"
+expect_line "$work/last.out" 'problem: region us has no sample of class 1, 2, 3, 4, 5, 6, 7, 8, 9$'
+
 sed 's/samples: 300/samples: 301/' "$work/job.yaml" >"$work/wrong.yaml"
 on us expect 2 node --topology "$work/wrong.yaml" --region us --state "$work/refused"
 [ "$(grep -c . "$work/last.err")" = 1 ] || fail "not one line: $(cat "$work/last.err")"

@@ -37,6 +37,7 @@ static const struct {
     {"archive.h", {"store/archive.c", "store/archive_read.c", VERSION}},
     {"archive_entry.h", {"store/archive.c", "store/archive_read.c"}},
     {"cblas.h", {"actors/model/*"}},
+    {"dnnl.h", {"actors/model/onednn.c"}},
     {"yaml.h", {"brokers/yaml.c", VERSION}},
     {"jansson.h", {"codec/base/json.c", VERSION}},
     {"xxhash.h", {"codec/base/hash.c", VERSION}},

@@ -70,7 +70,7 @@ static void s_check(conv_t conv, size_t batch)
     rng_init(&rng, test_seed());
     conv_layer_t *layer = NULL;
     cr_assert_eq(kernel_prepare(NULL), ERR_OK);
-    cr_assert_eq(conv_layer_new(&conv, batch, &layer, NULL), ERR_OK);
+    cr_assert_eq(conv_layer_new(&conv, false, batch, &layer, NULL), ERR_OK);
     void *scratch = aligned_alloc(64, conv_layer_scratch(layer) + 64);
     cr_assert(scratch);
     for (size_t round = 0; round < 3; round++)
@@ -117,6 +117,6 @@ Test(conv_layer, a_kernel_that_does_not_fit_is_refused)
     conv_layer_t *layer = NULL;
     err_t err;
     conv_t conv = {.I = 1, .H = 3, .W = 3, .O = 1, .K = 5, .stride = 1};
-    cr_assert_eq(conv_layer_new(&conv, 1, &layer, &err), ERR_CONFIG);
+    cr_assert_eq(conv_layer_new(&conv, false, 1, &layer, &err), ERR_CONFIG);
     cr_assert(strstr(err.text, "3 x 3"), "%s", err.text);
 }

@@ -324,6 +324,56 @@ Test(dataset, colours_and_many_classes)
     files_destroy(&files);
 }
 
+/* Files that are a region's own are all its samples, in order, and as many as was said of them. */
+Test(dataset, a_region_owns_all_of_its_files)
+{
+    files_t files = s_files(false);
+    dataset_spec_t spec = s_spec(&files, (double[]){1, 3}, 2);
+    spec.split = SPLIT_OWN;
+    spec.region_index = 1;
+    spec.region_samples = TRAIN;
+    spec.no_tests = true;
+    cr_assert(!remove(files_path(&files, TEST_IMAGES)) && !remove(files_path(&files, TEST_LABELS)));
+    dataset_t *dataset = s_open(&spec);
+    cr_assert(dataset_samples(dataset) == TRAIN && dataset_test_samples(dataset) == 0);
+    for (uint32_t i = 0; i < TRAIN; i++) {
+        float x[SIZE];
+        uint32_t label;
+        dataset_gather(dataset, &i, 1, x, &label);
+        cr_assert_eq(s_number(x, label), i);
+    }
+    dataset_destroy(&dataset);
+    spec.region_samples = TRAIN + 1;
+    s_check_refused(&spec, ERR_CONFIG, "has 101 training samples", "regions[1].data.samples says 102");
+    files_destroy(&files);
+}
+
+Test(dataset, classes_are_counted_by_region)
+{
+    files_t files = s_files(true);
+    dataset_spec_t spec = s_spec(&files, (double[]){2, 1}, 2);
+    uint64_t sum[10] = {0}, *counts, all = 0;
+    for (spec.region_index = 0; spec.region_index < 2; spec.region_index++) {
+        dataset_facts_t facts;
+        cr_assert_eq(dataset_count(&spec, &facts, &counts, NULL), ERR_OK);
+        cr_assert(facts.label_most == 9 && facts.total == TRAIN);
+        for (size_t c = 0; c < 10; c++)
+            sum[c] += counts[c];
+        free(counts);
+    }
+    for (size_t c = 0; c < 10; c++) {
+        cr_assert(sum[c] == 10 || sum[c] == 11);
+        all += sum[c];
+    }
+    cr_assert_eq(all, TRAIN);
+    cr_assert_neq(access(files.cache, F_OK), 0, "counting leaves nothing behind");
+    spec.region_index = 0;
+    files_cut(&files, TRAIN_IMAGES ".gz", -1);
+    dataset_facts_t facts;
+    cr_assert_eq(dataset_count(&spec, &facts, &counts, NULL), ERR_MALFORMED, "it reads all through");
+    files_destroy(&files);
+}
+
 /* Neither memory nor time in proportion to a number in a file. */
 Test(dataset, a_look_at_a_counter_counts_nothing)
 {

@@ -1,4 +1,6 @@
 #include "actors/model/model.h"
+
+#include "actors/model/kernel.h"
 #include "brokers/topology_field.h"
 #include "tests/unit/actors/model/reference.h"
 
@@ -432,4 +434,15 @@ Test(model, refuses_what_it_cannot_do)
     cr_assert_null(model);
     model_destroy(&model);
     free(layout);
+}
+
+Test(model, tells_by_what_it_computes)
+{
+    char text[MODEL_KERNEL_MAX];
+    model_t *model = NULL;
+    cr_assert_eq(model_new(&(model_spec_t){.name = "lenet"}, 2, &model, NULL), ERR_OK);
+    size_t length = strlen(kernel_chosen()->name);
+    cr_assert(length && !strncmp(model_kernel(text), kernel_chosen()->name, length), "%s", text);
+    cr_assert(!text[length] || !strcmp(text + length, "+direct"), "%s", text);
+    model_destroy(&model);
 }

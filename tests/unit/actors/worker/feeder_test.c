@@ -129,6 +129,24 @@ Test(feeder, pictures_change_by_epoch_and_not_by_who_computes)
     s_close(&first), s_close(&second);
 }
 
+Test(feeder, only_pictures_are_changed)
+{
+    static const double whole = 1;
+    dataset_t *dataset = NULL;
+    feeder_t *feeder = NULL;
+    dataset_spec_t spec = {.kind = "counter", .samples = 50, .region_shares = &whole, .region_count = 1};
+    job_region_t region = {.samples = 50, .width = 1, .batches_per_epoch = 1, .batches = 1, .batch_max = 50};
+    cr_assert_eq(dataset_open(&spec, &dataset, NULL), ERR_OK);
+    feeder_spec_t wanted = {
+        .dataset = dataset, .region = &region, .augment = {.shift = 9, .flip = true}, .piece_max = 50};
+    cr_assert_eq(feeder_new(&wanted, &feeder, NULL), ERR_OK);
+    feeder_samples_t samples = feeder_take(feeder, &(feeder_piece_t){0});
+    for (size_t i = 0; i < samples.count; i++)
+        cr_assert_eq(samples.x[i], (float)samples.labels[i]);
+    feeder_destroy(&feeder);
+    dataset_destroy(&dataset);
+}
+
 Test(feeder, what_was_not_foreseen_is_gathered_when_it_is_taken)
 {
     bench_t bench;
