@@ -18,9 +18,8 @@ static optimizer_t s_optimizer(const topology_t *topology)
 void replica_init(replica_t *self, base_t *base, const exchange_t *exchange)
 {
     *self = (replica_t){.base = base, .exchange = exchange, .optimizer = s_optimizer(base->spec.topology)};
-    self->lanes = topology_lanes(base->spec.topology, base->spec.region_index);
-    self->optimizer.nesterov |=
-        self->lanes > 1; /* what a lane does not know of the others it looks ahead for */
+    self->optimizer.nesterov |= replica_lanes(self) > 1; /* a lane looks ahead for what the others know */
+    self->lanes > 1; /* what a lane does not know of the others it looks ahead for */
     spans_init(&self->spans, base->spec.tensors, base->spec.first, base->spec.first + base->spec.elements);
     self->scratch = malloc(2 * SHARD_BLOCK * sizeof *self->scratch);
     self->sums = malloc(SHARD_BLOCK * sizeof *self->sums);
@@ -29,9 +28,14 @@ void replica_init(replica_t *self, base_t *base, const exchange_t *exchange)
     self->exchange->derive(self);
 }
 
+size_t replica_lanes(const replica_t *self)
+{
+    return topology_lanes(self->base->spec.topology, self->base->spec.region_index);
+}
+
 void replica_begin_state(replica_t *self)
 {
-    size_t count = optimizer_state(optimizer_find(self->optimizer.kind), self->lanes);
+    size_t count = optimizer_state(optimizer_find(self->optimizer.kind), replica_lanes(self));
     for (size_t i = 0; i < count; i++) {
         if (!self->state[i])
             self->state[i] = buf_new_zero(base_bytes(self->base));

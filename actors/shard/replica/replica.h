@@ -124,7 +124,6 @@ typedef struct {
     const encoding_t *encoding;
     encoding_setting_t encoding_setting;
     buf_t *parameters, *open;
-    size_t lanes;                      /* of the optimizer */
     buf_t *state[OPTIMIZER_STATE_MAX]; /* what the optimizer remembers */
     uint64_t state_steps;              /* that these have had */
     outer_t outer;
@@ -146,6 +145,7 @@ typedef struct {
 void replica_init(replica_t *self, base_t *base, const exchange_t *exchange);
 void replica_fini(replica_t *self);
 void replica_start(replica_t *self, buf_t **parameters_p);
+size_t replica_lanes(const replica_t *self); /* in which the optimizer's steps take turns */
 /* Makes what the optimizer remembers and is not there, as at a start: 0. */
 void replica_begin_state(replica_t *self);
 /* -- where local steps began (start.c) */

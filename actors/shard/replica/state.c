@@ -10,7 +10,7 @@
 static size_t s_optimizer_tensors(replica_t *self, stored_tensor_t *ret_tensors)
 {
     const optimizer_row_t *row = optimizer_find(self->optimizer.kind);
-    size_t count = optimizer_state(row, self->lanes);
+    size_t count = optimizer_state(row, replica_lanes(self));
     for (size_t i = 0; i < count; i++) {
         bool always = i == 0 || !row->lanes[0]; /* other lanes come and go with a region's workers */
         ret_tensors[i] = (stored_tensor_t){optimizer_state_name(row, i), &self->state[i], always, always};
@@ -81,7 +81,7 @@ void replica_pack(const replica_t *self, message_t *message)
     message->shard_state.open_steps = self->open_steps;
     message->shard_state.open_samples = self->open_samples;
     message->shard_state.arrivals = self->outer.arrivals;
-    if (optimizer_find(self->optimizer.kind)->counts || self->lanes > 1)
+    if (optimizer_find(self->optimizer.kind)->counts || replica_lanes(self) > 1)
         message->shard_state.optimizer_steps = self->state_steps;
     message_set_ranges(&message->shard_state.applied, &self->applied);
     message_set_ranges(&message->shard_state.refused, &self->refused);

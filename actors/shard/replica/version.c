@@ -138,11 +138,11 @@ static void s_accumulate(const target_t *open, size_t first, size_t count, const
     vector_add(count, open->to + first, g);
 }
 
-/* What the optimizer remembers that the next step is about: all, or what its lane has. */
+/* The part of what the optimizer remembers that the next step is about: all, or its lane. */
 static bool s_open_state(replica_t *self, bool apart, pass_t *pass)
 {
     const optimizer_row_t *row = optimizer_find(self->optimizer.kind);
-    size_t lane = row->lanes[0] ? self->state_steps % self->lanes : 0;
+    size_t lane = row->lanes[0] ? self->state_steps % replica_lanes(self) : 0;
     for (size_t i = 0; i < optimizer_tensors(row); i++)
         if (!version_open(self, &pass->state[i], &self->state[lane + i], apart))
             return false;

@@ -31,14 +31,15 @@ static void s_step(alone_t *a, float value)
     buf_destroy(&buf);
 }
 
-/* One worker: one momentum, and PyTorch's plain step. Three: v <- m v + g of the lane alone, w <- w - lr (g + m v). */
+/* One worker: one momentum, and PyTorch's plain step. Several: v <- m v + g in the step's lane alone, and
+ * w <- w - lr (g + m v). */
 Test(lanes, steps_take_turns_and_look_ahead)
 {
     for (size_t workers = 1; workers <= 9; workers += 2) {
         alone_t *a = s_alone(workers);
         size_t lanes = workers < OPTIMIZER_LANES_MAX ? workers : OPTIMIZER_LANES_MAX;
         float w = 0, v[OPTIMIZER_LANES_MAX] = {0};
-        cr_assert_eq(a->replica.lanes, lanes);
+        cr_assert_eq(replica_lanes(&a->replica), lanes);
         for (size_t i = 0; i < 40; i++) {
             float g = (float)(i * 7 % 5) - 2;
             buf_t *held = i % 3 ? NULL : buf_ref(a->replica.parameters);
