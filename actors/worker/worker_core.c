@@ -440,6 +440,10 @@ bool worker_core_take_task(worker_core_t *self, worker_task_t *ret_task)
 
 bool worker_core_foresee(const worker_core_t *self, bool *ret_evaluate, uint64_t *ret_batch)
 {
+    if (self->slot.state == SLOT_COMPUTING && self->slot.evaluating) { /* its own grant is still there */
+        *ret_evaluate = false;
+        return worker_lease_batch(&self->lease, ret_batch);
+    }
     if (self->slot.state != SLOT_PULLING)
         return worker_lease_next(&self->lease, ret_evaluate, ret_batch);
     *ret_evaluate = self->slot.evaluating;

@@ -34,13 +34,19 @@ bool worker_lease_take(worker_lease_t *self, const message_t *message, uint64_t 
     return true;
 }
 
+bool worker_lease_batch(const worker_lease_t *self, uint64_t *ret_batch)
+{
+    if (!self->todo.count)
+        return false;
+    *ret_batch = self->todo.items[0].first;
+    return true;
+}
+
 bool worker_lease_next(const worker_lease_t *self, bool *ret_evaluate, uint64_t *ret_batch)
 {
     *ret_evaluate = self->evaluate_grant != 0;
-    if (!*ret_evaluate && !self->todo.count)
-        return false;
-    *ret_batch = *ret_evaluate ? 0 : self->todo.items[0].first;
-    return true;
+    *ret_batch = 0;
+    return *ret_evaluate || worker_lease_batch(self, ret_batch);
 }
 
 bool worker_lease_begin(worker_lease_t *self, uint64_t batch)

@@ -28,6 +28,8 @@ void worker_lease_fini(worker_lease_t *self);
 /* Takes the next grant; false: it is another one, or memory is short, and it is as if it had not come. */
 bool worker_lease_take(worker_lease_t *self, const message_t *lease, uint64_t batches);
 
+/* The lowest batch. False: there is none. */
+bool worker_lease_batch(const worker_lease_t *self, uint64_t *ret_batch);
 /* The computation that comes next: an evaluation, else the lowest batch. False: there is none. */
 bool worker_lease_next(const worker_lease_t *self, bool *ret_evaluate, uint64_t *ret_batch);
 /* Its computation begins; is put back; every shard has it. False: memory is short, and it is not. */

@@ -58,6 +58,19 @@ static size_t s_print_notes(const mistakes_t *mistakes, FILE *out)
 
 /* ---- summary ---- */
 
+/* Of a model with embeddings: what of them is sent. */
+static void s_print_rows(const topology_t *topology, const layout_t *layout)
+{
+    if (!layout->count || !layout_is_sparse(layout))
+        return;
+    printf(
+        "  %-16s %s\n", "embeddings",
+        job_sends_rows(topology, layout)
+            ? "of a batch its rows are sent, not the tables"
+            : "sent whole, as the optimizer changes rows that a batch does not have; sgd without momentum, "
+              "and adagrad, without weight decay, do not");
+}
+
 static void s_print_summary(const topology_t *topology, const job_t *job)
 {
     layout_t *layout = calloc(1, sizeof *layout);
@@ -67,6 +80,7 @@ static void s_print_summary(const topology_t *topology, const job_t *job)
     printf("job %s: model %s (%zu parameters), %llu samples, %llu epochs\n", topology->job.name,
            topology->job.model.name, layout->count, (unsigned long long)job->samples,
            (unsigned long long)job->epochs);
+    s_print_rows(topology, layout);
     free(layout);
     const strategy_t *strategy = strategy_find(topology->job.sync.strategy);
     if (strategy->differs)

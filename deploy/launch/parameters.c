@@ -3,7 +3,7 @@
 #include "actors/model/model.h"
 #include "codec/tensor/safetensors.h"
 #include "store/kv_lmdb.h"
-#include "store/snapshot.h"
+#include "store/snapshot_patch.h"
 #include "store/statedir.h"
 #include "store/statedir_latest.h"
 
@@ -13,12 +13,15 @@
 
 static err_code_t s_copy(const snapshot_t *snapshot, float *out, size_t count, err_t *err)
 {
-    const buf_t *buf = snapshot_peek(snapshot, "parameters");
-    if (!buf || buf_size(buf) != count * sizeof *out)
-        return err_set(err, ERR_SHAPE, "has %zu bytes of parameters, the model needs %zu",
-                       buf ? buf_size(buf) : 0, count * sizeof *out);
-    memcpy(out, buf_peek(buf), count * sizeof *out);
-    return ERR_OK;
+    buf_t *buf = NULL;
+    err_code_t rc = snapshot_patch_read(snapshot, "parameters", &buf, err);
+    if (!rc && (!buf || buf_size(buf) != count * sizeof *out))
+        rc = err_set(err, ERR_SHAPE, "has %zu bytes of parameters, the model needs %zu",
+                     buf ? buf_size(buf) : 0, count * sizeof *out);
+    if (!rc)
+        memcpy(out, buf_peek(buf), count * sizeof *out);
+    buf_destroy(&buf);
+    return rc;
 }
 
 /* The newest snapshot of one shard; one that is removed by its writer meanwhile has a newer successor. */

@@ -1,5 +1,7 @@
 #include "actors/shard/base/stored.h"
 
+#include "store/snapshot_patch.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -32,14 +34,19 @@ bool stored_add_tensors(snapshot_t *snapshot, const stored_tensor_t *tensors, si
 err_code_t stored_tensor(const base_t *base, const snapshot_t *snapshot, const char *name, bool required,
                          buf_t **ret_buf, err_t *err)
 {
-    buf_t *buf = snapshot_peek(snapshot, name);
+    buf_t *buf = NULL;
+    err_code_t code = snapshot_patch_read(snapshot, name, &buf, err);
+    if (code)
+        return code;
     if (!buf)
         return required ? err_set(err, ERR_MALFORMED, "the snapshot has no %s", name) : ERR_OK;
-    if (buf_size(buf) != base_bytes(base))
-        return err_set(err, ERR_SHAPE, "%s has %zu bytes instead of %zu", name, buf_size(buf),
-                       base_bytes(base));
-    *ret_buf = buf_ref(buf);
-    return ERR_OK;
+    if (buf_size(buf) == base_bytes(base)) {
+        *ret_buf = buf;
+        return ERR_OK;
+    }
+    err_set(err, ERR_SHAPE, "%s has %zu bytes instead of %zu", name, buf_size(buf), base_bytes(base));
+    buf_destroy(&buf);
+    return ERR_SHAPE;
 }
 
 err_code_t stored_tensors(const base_t *base, const snapshot_t *snapshot, const stored_tensor_t *tensors,

@@ -18,7 +18,7 @@ static optimizer_t s_optimizer(const topology_t *topology)
 void replica_init(replica_t *self, base_t *base, const exchange_t *exchange)
 {
     *self = (replica_t){.base = base, .exchange = exchange, .optimizer = s_optimizer(base->spec.topology)};
-    self->optimizer.nesterov |= replica_lanes(self) > 1; /* a lane looks ahead for what the others know */
+    self->optimizer.nesterov |= base_lanes(self->base) > 1; /* a lane looks ahead for what the others know */
     self->lanes > 1; /* what a lane does not know of the others it looks ahead for */
     spans_init(&self->spans, base->spec.tensors, base->spec.first, base->spec.first + base->spec.elements);
     self->scratch = malloc(2 * SHARD_BLOCK * sizeof *self->scratch);
@@ -28,14 +28,9 @@ void replica_init(replica_t *self, base_t *base, const exchange_t *exchange)
     self->exchange->derive(self);
 }
 
-size_t replica_lanes(const replica_t *self)
-{
-    return topology_lanes(self->base->spec.topology, self->base->spec.region_index);
-}
-
 void replica_begin_state(replica_t *self)
 {
-    size_t count = optimizer_state(optimizer_find(self->optimizer.kind), replica_lanes(self));
+    size_t count = optimizer_state(optimizer_find(self->optimizer.kind), base_lanes(self->base));
     for (size_t i = 0; i < count; i++) {
         if (!self->state[i])
             self->state[i] = buf_new_zero(base_bytes(self->base));
@@ -65,8 +60,10 @@ void replica_fini(replica_t *self)
     compensation_fini(self);
     for (size_t i = 0; i < SHARD_SPARES; i++)
         buf_destroy(&self->spares[i]);
-    for (size_t i = 0; i <= OPTIMIZER_TENSORS_MAX; i++)
-        trail_fini(&self->trails[i]);
+    for (size_t i = 0; i < REPLICA_STEPPED; i++) {
+        trail_fini(&self->stepped[i].trail);
+        since_fini(&self->stepped[i].since);
+    }
     ranges_fini(&self->applied);
     ranges_fini(&self->refused);
     spans_fini(&self->spans);

@@ -13,6 +13,7 @@
 #include "actors/shard/base/assembly.h"
 #include "actors/shard/base/base.h"
 #include "actors/shard/base/stored.h"
+#include "actors/shard/replica/since.h"
 #include "actors/shard/replica/trail.h"
 #include "codec/base/ranges.h"
 #include "codec/compress/encoding.h"
@@ -20,7 +21,8 @@
 #include "codec/tensor/spans.h"
 
 #define REPLICA_TENSORS_MAX (7u + OPTIMIZER_STATE_MAX)
-#define SHARD_SPARES 3u /* released buffers kept for the next copy on write */
+#define REPLICA_STEPPED (1u + OPTIMIZER_TENSORS_MAX) /* tensors that a step changes */
+#define SHARD_SPARES 3u                              /* released buffers kept for the next copy on write */
 
 /* One of the tensors that are added up: sum of weight_i x part_i / divisor. */
 typedef struct {
@@ -113,6 +115,12 @@ typedef struct {
     float *block;                         /* (2, SHARD_BLOCK) */
 } compensation_t;
 
+/* Of a tensor that steps change: which elements they have changed. */
+typedef struct {
+    trail_t trail;
+    since_t since;
+} stepped_t;
+
 /* The version: parameters and what goes with them, and which own batches are in it. */
 typedef struct exchange exchange_t;
 
@@ -136,16 +144,15 @@ typedef struct {
     part_t *pending_parts; /* (pending_capacity) */
     size_t pending_count, pending_capacity;
     buf_t *spares[SHARD_SPARES];
-    trail_t trails[1 + OPTIMIZER_TENSORS_MAX]; /* of parameters, and of what the optimizer remembers */
-    float *scratch;                            /* (2, SHARD_BLOCK) */
-    double *sums;                              /* (SHARD_BLOCK) */
+    stepped_t stepped[REPLICA_STEPPED]; /* of parameters, and of what the optimizer remembers */
+    float *scratch;                     /* (2, SHARD_BLOCK) */
+    double *sums;                       /* (SHARD_BLOCK) */
 } replica_t;
 
 /* The tensors of a first start: `parameters` (elements) float32 is taken. */
 void replica_init(replica_t *self, base_t *base, const exchange_t *exchange);
 void replica_fini(replica_t *self);
 void replica_start(replica_t *self, buf_t **parameters_p);
-size_t replica_lanes(const replica_t *self); /* in which the optimizer's steps take turns */
 /* Makes what the optimizer remembers and is not there, as at a start: 0. */
 void replica_begin_state(replica_t *self);
 /* -- where local steps began (start.c) */

@@ -10,7 +10,7 @@
 static size_t s_optimizer_tensors(replica_t *self, stored_tensor_t *ret_tensors)
 {
     const optimizer_row_t *row = optimizer_find(self->optimizer.kind);
-    size_t count = optimizer_state(row, replica_lanes(self));
+    size_t count = optimizer_state(row, base_lanes(self->base));
     for (size_t i = 0; i < count; i++) {
         bool always = i == 0 || !row->lanes[0]; /* other lanes come and go with a region's workers */
         ret_tensors[i] = (stored_tensor_t){optimizer_state_name(row, i), &self->state[i], always, always};
@@ -42,10 +42,20 @@ size_t replica_tensors(replica_t *self, stored_tensor_t ret_tensors[REPLICA_TENS
     return count;
 }
 
+/* The first of the list, of which a snapshot may have what has changed alone. */
+static size_t s_stepped(const replica_t *self)
+{
+    return self->base->spec.patches ? 1 + optimizer_tensors(optimizer_find(self->optimizer.kind)) : 0;
+}
+
 bool replica_values(replica_t *self, snapshot_t *snapshot, err_t *err)
 {
     stored_tensor_t tensors[REPLICA_TENSORS_MAX];
-    return stored_add_tensors(snapshot, tensors, replica_tensors(self, tensors), err);
+    size_t count = replica_tensors(self, tensors), stepped = s_stepped(self);
+    bool added = true;
+    for (size_t i = 0; i < stepped && added; i++)
+        added = since_store(&self->stepped[i].since, snapshot, tensors[i].name, *tensors[i].slot, err);
+    return added && stored_add_tensors(snapshot, tensors + stepped, count - stepped, err);
 }
 
 /* Where the steps since the cut of a round that is open will begin; once there are some it is stored. */
@@ -81,7 +91,7 @@ void replica_pack(const replica_t *self, message_t *message)
     message->shard_state.open_steps = self->open_steps;
     message->shard_state.open_samples = self->open_samples;
     message->shard_state.arrivals = self->outer.arrivals;
-    if (optimizer_find(self->optimizer.kind)->counts || replica_lanes(self) > 1)
+    if (optimizer_find(self->optimizer.kind)->counts || base_lanes(self->base) > 1)
         message->shard_state.optimizer_steps = self->state_steps;
     message_set_ranges(&message->shard_state.applied, &self->applied);
     message_set_ranges(&message->shard_state.refused, &self->refused);

@@ -10,19 +10,21 @@
 static trail_t *s_trail(replica_t *self, buf_t **slot)
 {
     if (slot == &self->parameters)
-        return &self->trails[0];
+        return &self->stepped[0].trail;
     for (size_t i = 0; i < OPTIMIZER_TENSORS_MAX; i++)
         if (slot == &self->state[i])
-            return &self->trails[1 + i];
+            return &self->stepped[1 + i].trail;
     return NULL;
 }
 
 /* It lacks no more than some steps to be a present version. */
 static bool s_is_near(replica_t *self, const buf_t *spare)
 {
-    bool near = self->parameters && trail_leads(&self->trails[0], buf_id(spare), buf_id(self->parameters));
+    bool near =
+        self->parameters && trail_leads(&self->stepped[0].trail, buf_id(spare), buf_id(self->parameters));
     for (size_t i = 0; i < OPTIMIZER_TENSORS_MAX && !near; i++)
-        near = self->state[i] && trail_leads(&self->trails[1 + i], buf_id(spare), buf_id(self->state[i]));
+        near =
+            self->state[i] && trail_leads(&self->stepped[1 + i].trail, buf_id(spare), buf_id(self->state[i]));
     return near;
 }
 
@@ -142,7 +144,7 @@ static void s_accumulate(const target_t *open, size_t first, size_t count, const
 static bool s_open_state(replica_t *self, bool apart, pass_t *pass)
 {
     const optimizer_row_t *row = optimizer_find(self->optimizer.kind);
-    size_t lane = row->lanes[0] ? self->state_steps % replica_lanes(self) : 0;
+    size_t lane = row->lanes[0] ? self->state_steps % base_lanes(self->base) : 0;
     for (size_t i = 0; i < optimizer_tensors(row); i++)
         if (!version_open(self, &pass->state[i], &self->state[lane + i], apart))
             return false;
@@ -288,16 +290,19 @@ static void s_fill_pass(replica_t *self, pass_t *pass)
 /* Also notes what the step has changed. */
 static void s_commit_touched(replica_t *self, pass_t *pass, const ranges_t *touched)
 {
-    uint64_t before[1 + OPTIMIZER_TENSORS_MAX];
-    buf_t **slots[1 + OPTIMIZER_TENSORS_MAX];
-    for (size_t i = 0; i <= OPTIMIZER_TENSORS_MAX; i++) {
+    uint64_t before[REPLICA_STEPPED];
+    buf_t **slots[REPLICA_STEPPED];
+    for (size_t i = 0; i < REPLICA_STEPPED; i++) {
         slots[i] = i ? pass->state[i - 1].slot : pass->w.slot;
         before[i] = slots[i] ? buf_id(*slots[i]) : 0;
     }
     version_pass_commit(self, pass);
-    for (size_t i = 0; i <= OPTIMIZER_TENSORS_MAX; i++)
-        if (slots[i])
-            trail_add(&self->trails[i], before[i], buf_id(*slots[i]), touched, self->base->spec.elements);
+    for (size_t i = 0; i < REPLICA_STEPPED; i++) {
+        if (!slots[i])
+            continue;
+        trail_add(&self->stepped[i].trail, before[i], buf_id(*slots[i]), touched, self->base->spec.elements);
+        since_step(&self->stepped[i].since, before[i], buf_id(*slots[i]), touched);
+    }
 }
 
 static void s_pass_range(const replica_t *self, const pass_t *pass, const blend_t *gradient, size_t first,

@@ -83,7 +83,7 @@ static bool s_given(const void *hint, const char *name)
     stored_tensor_t tensors[REPLICA_TENSORS_MAX];
     size_t count = replica_tensors(self->replica, tensors);
     for (size_t i = 0; i < count; i++)
-        if (tensors[i].given && strcmp(name, tensors[i].name) == 0)
+        if (tensors[i].given && snapshot_patch_is_of(name, tensors[i].name))
             return true;
     return false;
 }

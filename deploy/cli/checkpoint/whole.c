@@ -1,5 +1,7 @@
 #include "deploy/cli/checkpoint/whole.h"
 
+#include "store/snapshot_patch.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -8,14 +10,17 @@ err_code_t whole_place(const snapshot_t *snapshot, const topology_t *topology, u
                        parameters_t *parameters, err_t *err)
 {
     size_t first, end;
-    const buf_t *buf = snapshot_peek(snapshot, "parameters");
+    buf_t *buf = NULL;
+    err_code_t code = snapshot_patch_read(snapshot, "parameters", &buf, err);
     layout_shard(&parameters->layout, topology->regions[0].shards, shard, &first, &end);
     size_t size = (end - first) * sizeof *parameters->values;
-    if (!buf || buf_size(buf) != size)
-        return err_set(err, ERR_SHAPE, "shard %" PRIu32 " has %zu bytes of parameters, the model needs %zu",
+    if (!code && (!buf || buf_size(buf) != size))
+        code = err_set(err, ERR_SHAPE, "shard %" PRIu32 " has %zu bytes of parameters, the model needs %zu",
                        shard, buf ? buf_size(buf) : 0, size);
-    memcpy(parameters->values + first, buf_peek(buf), size);
-    return ERR_OK;
+    if (!code)
+        memcpy(parameters->values + first, buf_peek(buf), size);
+    buf_destroy(&buf);
+    return code;
 }
 
 err_code_t whole_parameters(const topology_t *topology, const pick_t *picks, size_t count,

@@ -179,6 +179,30 @@ Test(patch, steps_are_the_same_whoever_reads_in_between)
     world_destroy(w);
 }
 
+/* A patch of 6 words is short beside 200 elements, not beside 12. */
+Test(patch, snapshots_have_what_has_changed_since_one_was_whole)
+{
+    topology_t *t = world_topology(1, STRATEGY_ASGD_GA, 2, 2);
+    t->job.optimizer.lr = 1;
+    t->checkpoint.every = 1;
+    world_t *w = world_new(t, 400);
+    w->checksums = w->patches = true;
+    world_start(w, 80);
+    world_run(w);
+    for (uint64_t b = 0; b < 8; b++) {
+        message_t *m = s_push(w, 0, b, (uint32_t)(20 * b), 1);
+        m->push.total = 200;
+        cr_assert_eq(s_send(w, m), ERR_OK);
+        const buf_t *patch = snapshot_peek(w->last[0][0], "parameters_patch");
+        cr_assert(patch && buf_size(patch) == 8 + 24 * (b + 1), "batch %zu", (size_t)b);
+    }
+    world_crash(w, 0, 0);
+    const float *p = shard_core_parameters(w->shard[0][0]);
+    for (size_t i = 0; i < 200; i++)
+        cr_assert_eq(p[i], i % 20 < 4 && i < 160 ? -1 : 0, "element %zu", i);
+    world_destroy(w);
+}
+
 typedef struct {
     uint32_t index[4];
     uint64_t patch, words, samples;
@@ -257,6 +281,12 @@ Test(patch, is_added_to_others_of_its_step)
     world_destroy(w);
 }
 
+static void s_stop(world_t *w)
+{
+    world_send_shard(w, message_new(KIND_stop, "shard/region0/0", "scheduler/region0"));
+    world_settle(w, 200000);
+}
+
 /* A stop does not lose it. */
 Test(patch, that_waits_at_a_stop_is_stored)
 {
@@ -266,9 +296,7 @@ Test(patch, that_waits_at_a_stop_is_stored)
     empty->push.patch = 1;
     empty->push.checksum = hash_checksum("", 0);
     world_send_shard(w, empty);
-    message_t *stop = message_new(KIND_stop, "shard/region0/0", "scheduler/region0");
-    world_send_shard(w, stop);
-    world_settle(w, 200000);
+    s_stop(w);
     world_crash(w, 0, 0);
     world_run(w);
     s_expect(w, 0, 0, 0);
@@ -278,6 +306,132 @@ Test(patch, that_waits_at_a_stop_is_stored)
     s_send(w, s_push(w, 0, 2, 8, 0));
     cr_assert(ranges_has(shard_core_applied(w->shard[0][0]), 3));
     world_destroy(w);
+}
+
+/* The snapshot, with other bytes for the push that waits. */
+static err_code_t s_restore(const world_t *w, const void *bytes, size_t size)
+{
+    const snapshot_t *last = w->last[0][0];
+    snapshot_t *copy = snapshot_new(&last->id);
+    for (size_t i = 0; i < last->count; i++) {
+        bool held = !strcmp(last->values[i].name, "held_patch/1");
+        buf_t *buf = held ? buf_new_copy(bytes, size) : buf_ref(last->values[i].buf);
+        cr_assert_eq(snapshot_add(copy, last->values[i].name, &buf, NULL), ERR_OK);
+    }
+    shard_core_t *core = NULL;
+    shard_spec_t spec = world_spec(w, 0, 0);
+    err_code_t code = shard_core_restore(&spec, copy, &core, NULL);
+    snapshot_destroy(&copy);
+    if (!code)
+        shard_role.destroy((void **)&core);
+    return code;
+}
+
+Test(patch, that_is_stored_and_wrong_is_no_state)
+{
+    world_t *w = s_world_of(INSIDE_SYNC, 2, STRATEGY_ASGD_GA, 1);
+    world_send_shard(w, s_push(w, 0, 1, 4, 2));
+    s_stop(w);
+    cr_assert_not_null(snapshot_peek(w->last[0][0], "held_patch/1"));
+    uint32_t words[8] = {1, 0, 4, 4};
+    cr_assert_eq(s_restore(w, words, sizeof words), ERR_OK);
+    cr_assert_eq(s_restore(w, words, 30), ERR_SHAPE);
+    cr_assert_eq(s_restore(w, words, 28), ERR_SHAPE, "a value is missing");
+    cr_assert_eq(s_restore(w, words, 4), ERR_MALFORMED);
+    words[0] = 3;
+    cr_assert_eq(s_restore(w, words, sizeof words), ERR_SHAPE, "no room for so many runs");
+    words[0] = words[1] = 1;
+    cr_assert_eq(s_restore(w, words, sizeof words), ERR_SHAPE);
+    words[1] = 0;
+    words[2] = SIZE - 3;
+    cr_assert_eq(s_restore(w, words, sizeof words), ERR_MALFORMED, "beyond the shard");
+    world_destroy(w);
+}
+
+/* -- the same run, whichever way gradients come */
+
+#define TABLE 400 /* elements, in rows of 4; 200 of them in shard 0 */
+#define IN_TABLE (TABLE / WORLD_SHARDS)
+
+static world_t *s_table(optimizer_name_t optimizer, layout_t *layout)
+{
+    topology_t *t = world_topology(1, STRATEGY_ASGD_GA, 2, 2);
+    t->job.optimizer.lr = 0.1;
+    t->job.optimizer.name = optimizer;
+    t->job.sync.inside = INSIDE_SYNC;
+    t->checkpoint.every = 3;
+    *layout = (layout_t){0};
+    cr_assert_eq(layout_add(layout, "table", 2, (size_t[]){TABLE / 4, 4}, NULL), ERR_OK);
+    layout_last(layout)->sparse = true;
+    world_t *w = world_new(t, TABLE);
+    w->checksums = w->patches = true;
+    w->tensors = layout;
+    world_start(w, 160);
+    world_run(w);
+    return w;
+}
+
+/* Two rows and a half of a value that differs, of which some is 0. */
+static void s_gradient(uint64_t batch, float *ret_g)
+{
+    memset(ret_g, 0, TABLE * sizeof *ret_g);
+    for (size_t row = 0; row < 2; row++)
+        for (size_t i = 0; i < 4; i++)
+            ret_g[(batch * 7 + row * 13) % 50 * 4 + i] = i == 1 ? 0 : 0.3F * (float)(batch + i) + (float)row;
+}
+
+static message_t *s_push_rows(const world_t *w, uint64_t batch, const float *g)
+{
+    ranges_t rows = {0};
+    patch_t *patch = NULL;
+    uint32_t words[IN_TABLE];
+    for (size_t i = 0; i < IN_TABLE; i++)
+        if (g[i] > 0)
+            cr_assert_eq(ranges_add(&rows, i / 4 * 4, i / 4 * 4 + 4), ERR_OK);
+    cr_assert_eq(patch_new(&rows, 0, IN_TABLE, &patch), ERR_OK);
+    patch_index(patch, words);
+    patch_gather(patch, g, (float *)(void *)(words + 2 * patch->runs.count));
+    message_t *m = s_message(w, batch % 2, batch);
+    m->push.total = IN_TABLE;
+    m->push.patch = 1 + patch->runs.count;
+    m->push.words = patch_words(patch);
+    s_set_data(m, words, m->push.words * 4, &m->push.checksum);
+    patch_destroy(&patch);
+    ranges_fini(&rows);
+    return m;
+}
+
+static void s_check_same(optimizer_name_t optimizer)
+{
+    layout_t layouts[2];
+    float g[TABLE];
+    uint64_t crash = 10;
+    world_t *rows = s_table(optimizer, &layouts[0]), *whole = s_table(optimizer, &layouts[1]);
+    for (uint64_t b = 0; b < rows->job.regions[0].batches; b++) {
+        s_gradient(b, g);
+        world_send_shard(rows, s_push_rows(rows, b, g));
+        world_push_shard(whole, 0, b % 2, 0, b, g);
+        world_run(whole);
+        if (b == crash) {
+            crash += 11;
+            world_crash(rows, 0, 0);
+            b = ranges_size(shard_core_applied(rows->shard[0][0])) - 1;
+            world_crash(whole, 0, 0);
+            cr_assert_eq(ranges_size(shard_core_applied(whole->shard[0][0])), b + 1);
+        }
+        const float *a = shard_core_parameters(rows->shard[0][0]);
+        cr_assert_arr_eq(a, shard_core_parameters(whole->shard[0][0]), IN_TABLE * sizeof *a, "batch %zu",
+                         (size_t)b);
+    }
+    cr_assert_lt(shard_core_parameters(rows->shard[0][0])[2], 0);
+    world_destroy(rows);
+    world_destroy(whole);
+}
+
+Test(patch, run_is_the_same_bit_for_bit_as_of_whole_gradients)
+{
+    s_check_same(OPTIMIZER_SGD);
+    s_check_same(OPTIMIZER_ADAGRAD);
 }
 
 /* -- pulls */

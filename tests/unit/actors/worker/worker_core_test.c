@@ -93,6 +93,32 @@ Test(worker, evaluates_the_newest_parameters_and_repeats_the_result)
     s_free(bench);
 }
 
+/* The next batch or evaluation, or -1: nothing is known. */
+static int s_foreseen(const bench_t *bench, bool *ret_evaluate)
+{
+    uint64_t batch;
+    return worker_core_foresee(bench->by.core, ret_evaluate, &batch) ? (int)batch : -1;
+}
+
+Test(worker, foresees_the_task_after_the_one_at_hand)
+{
+    bench_t *bench = s_bench(false);
+    bool evaluate = true;
+    cr_assert_eq(s_foreseen(bench, &evaluate), -1);
+    s_lease(bench, 1, 0, 2);
+    cr_assert(s_foreseen(bench, &evaluate) == 0 && !evaluate, "that which is pulled for");
+    s_answer_pulls(bench);
+    s_task(bench);
+    cr_assert(s_foreseen(bench, &evaluate) == 1 && !evaluate, "that which is leased behind it");
+    s_lease_to(bench, INCARNATION, 2, 2, 3, true);
+    cr_assert(s_foreseen(bench, &evaluate) == 0 && evaluate, "an evaluation goes before");
+    worker_core_computed(bench->by.core, 0.5, 10 * MS);
+    s_answer_pulls(bench);
+    cr_assert(s_task(bench).evaluate);
+    cr_assert(s_foreseen(bench, &evaluate) == 1 && !evaluate, "and is not made twice");
+    s_free(bench);
+}
+
 Test(worker, stop_lets_the_computation_at_hand_be_pushed)
 {
     bench_t *bench = s_bench(false);

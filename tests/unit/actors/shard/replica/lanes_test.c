@@ -39,7 +39,7 @@ Test(lanes, steps_take_turns_and_look_ahead)
         alone_t *a = s_alone(workers);
         size_t lanes = workers < OPTIMIZER_LANES_MAX ? workers : OPTIMIZER_LANES_MAX;
         float w = 0, v[OPTIMIZER_LANES_MAX] = {0};
-        cr_assert_eq(replica_lanes(&a->replica), lanes);
+        cr_assert_eq(base_lanes(&a->base), lanes);
         for (size_t i = 0; i < 40; i++) {
             float g = (float)(i * 7 % 5) - 2;
             buf_t *held = i % 3 ? NULL : buf_ref(a->replica.parameters);
