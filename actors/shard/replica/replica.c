@@ -19,7 +19,6 @@ void replica_init(replica_t *self, base_t *base, const exchange_t *exchange)
 {
     *self = (replica_t){.base = base, .exchange = exchange, .optimizer = s_optimizer(base->spec.topology)};
     self->optimizer.nesterov |= base_lanes(self->base) > 1; /* a lane looks ahead for what the others know */
-    self->lanes > 1; /* what a lane does not know of the others it looks ahead for */
     spans_init(&self->spans, base->spec.tensors, base->spec.first, base->spec.first + base->spec.elements);
     self->scratch = malloc(2 * SHARD_BLOCK * sizeof *self->scratch);
     self->sums = malloc(SHARD_BLOCK * sizeof *self->sums);
