@@ -13,8 +13,13 @@ again=$(mktemp)
 trap 'rm -f "$again"' EXIT
 status=0
 for script in tests/golden/*.py; do
-    golden=${script%.py}.golden
+    recorded=$(ls "${script%.py}".golden "${script%.py}".inc 2>/dev/null) || true
+    [ -f "$recorded" ] || {
+        echo "$script: what it records is not there: NAME.golden or NAME.inc beside NAME.py"
+        status=1
+        continue
+    }
     /usr/bin/python3 "$script" >"$again"
-    paste -d '\n' "$golden" "$again" | awk -v name="$golden" -f tests/golden/compare.awk || status=1
+    paste -d '\n' "$recorded" "$again" | awk -v name="$recorded" -f tests/golden/compare.awk || status=1
 done
 exit $status
