@@ -29,6 +29,7 @@
 #define TOPOLOGY_ALL                                                                                         \
     (SIZE_MAX - 1) /* links[].between while a file is read: every pair without a row of its own */
 #define TOPOLOGY_OFFERS_MAX 20
+#define TOPOLOGY_MILESTONES_MAX 8
 #define TOPOLOGY_NAME_MAX                                                                                    \
     32 /* region and offer names: letters, digits, '-' and '_', terminating zero included */
 #define TOPOLOGY_TEXT_MAX 256   /* paths, endpoints */
@@ -108,6 +109,7 @@ typedef struct {
         uint64_t epochs;
         uint64_t batch; /* samples per worker and step; see job.h for the waiting strategies */
         uint64_t seed;
+        char init[TOPOLOGY_TEXT_MAX]; /* SHA-256 of the first parameters; empty: drawn from the seed */
         struct {
             optimizer_name_t name;
             double lr;
@@ -115,6 +117,9 @@ typedef struct {
             bool nesterov;
             double weight_decay;
             schedule_t schedule;
+            uint64_t milestones[TOPOLOGY_MILESTONES_MAX]; /* of schedule steps, percent of all samples */
+            size_t milestone_count;
+            double factor; /* of the rate, at each */
             double warmup; /* share of all samples over which the rate rises from 0; default 0 */
             double clip_norm,
                 clip_value; /* of a worker's gradient; 0: not clipped, but see topology_clip_norm */

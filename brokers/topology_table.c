@@ -97,6 +97,9 @@ static const field_t s_fields[] = {
     {"job.seed", FIELD_WHOLE, .offset = JOB(seed), .min = "0", .max = "18446744073709551615",
      .otherwise = "1", .digest = true,
      .help = "what the first parameters and the order of samples come from"},
+    {"job.init", FIELD_PATH, .offset = JOB(init), .otherwise = "", .digest = true, .later = true,
+     .help = "SHA-256 of the first parameters, which `checkpoint import --model` has put into the state "
+             "directory; left out: they are drawn from job.seed"},
     {"job.optimizer", FIELD_MAP, .help = "how a gradient changes the parameters"},
     {"job.optimizer.name", FIELD_ENUM, .offset = JOB(optimizer.name), .values = s_optimizers + 1,
      .otherwise = "momentum", .digest = true, .help = "plain (sgd), or with running averages of gradients"},
@@ -119,6 +122,14 @@ static const field_t s_fields[] = {
      .help =
          "how the learning rate goes: linear and cosine fall to 0 at the last sample, steps by a factor at "
          "each milestone"},
+    {"job.optimizer.milestones", FIELD_WHOLES, .offset = JOB(optimizer.milestones),
+     .count_offset = JOB(optimizer.milestone_count), .element_max = TOPOLOGY_MILESTONES_MAX, .min = "1",
+     .max = "99", .otherwise = "[]", .unit = "[50, 75]", .optional = true, .digest = true, .later = true,
+     .carry = true,
+     .help = "schedule steps: percent of all samples at which the learning rate falls; left out: 50 and 75"},
+    {"job.optimizer.factor", FIELD_RATIO, .offset = JOB(optimizer.factor), .min = "0", .above = true,
+     .max = "1", .below = true, .otherwise = "0.1", .digest = true, .later = true, .carry = true,
+     .help = "schedule steps: what is left of the learning rate at each milestone"},
     {"job.optimizer.warmup", FIELD_RATIO, .offset = JOB(optimizer.warmup), .min = "0", .max = "0.5",
      .otherwise = "0", .digest = true, .carry = true,
      .help =

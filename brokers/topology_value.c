@@ -476,5 +476,7 @@ const char *value_print(const field_t *field, const void *base, char out[VALUE_T
 bool value_is_default(const field_t *field, const void *base)
 {
     char text[VALUE_TEXT_MAX];
+    if (field->otherwise && !*field->otherwise) /* a path */
+        return ((const char *)base)[field->offset] == '\0';
     return field->otherwise && strcmp(value_print(field, base, text), field->otherwise) == 0;
 }

@@ -28,6 +28,7 @@
 #define STATEDIR_NAME_MAX 255
 #define STATEDIR_OTHER_SETTINGS " with other settings" /* in the text of ERR_JOB, where it is that alone */
 #define STATEDIR_TOPOLOGY_FILE "topology.yaml"         /* the job's, as it runs; written by others */
+#define STATEDIR_INITIAL_FILE "initial.safetensors"    /* the first parameters, where a job was given some */
 
 typedef struct statedir statedir_t;
 

@@ -1,6 +1,7 @@
 #include "actors/model/model.h"
 
 #include "actors/model/conv_plan.h"
+#include "actors/model/graph_describe.h"
 #include "actors/model/kernel.h"
 #include "actors/model/ledger.h"
 #include "actors/model/models/family.h"
@@ -82,6 +83,44 @@ err_code_t model_layout_of(const model_spec_t *spec, layout_t *ret_layout, err_t
     made_t made;
     err_code_t code = s_make(spec, &made, err);
     return code ? code : s_lay_out(&made, ret_layout, err);
+}
+
+/* -- for others -------------------------------------------------------------------------------------------
+ */
+
+static json_value_t *s_numbers(const uint64_t *values, size_t count)
+{
+    json_value_t *array = json_new_array();
+    for (size_t i = 0; i < count; i++)
+        json_add_u64(array, values[i]);
+    return array;
+}
+
+static json_value_t *s_describe_spec(const made_t *made)
+{
+    const model_spec_t *spec = &made->spec;
+    json_value_t *object = json_new_object(), *hidden = s_numbers(spec->hidden, spec->hidden_count),
+                 *input = s_numbers(spec->input, MODEL_INPUT_RANK);
+    json_set_string(object, "name", spec->name);
+    if (spec->hidden_count)
+        json_set_moved(object, "hidden", &hidden);
+    json_set_u64(object, "classes", spec->classes);
+    json_set_moved(object, "input", &input);
+    json_destroy(&hidden);
+    return object;
+}
+
+err_code_t model_describe(const model_spec_t *spec, json_value_t **ret_document, err_t *err)
+{
+    made_t made;
+    err_code_t code = s_make(spec, &made, err);
+    if (code)
+        return code;
+    json_value_t *described = s_describe_spec(&made), *layers = graph_describe(&made.graph);
+    *ret_document = json_new_object();
+    json_set_moved(*ret_document, "spec", &described);
+    json_set_moved(*ret_document, "layers", &layers);
+    return ERR_OK;
 }
 
 /* -- data -------------------------------------------------------------------------------------------------

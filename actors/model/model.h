@@ -15,6 +15,7 @@
 #include "actors/model/dataset.h"
 #include "brokers/model_spec.h"
 #include "codec/base/err.h"
+#include "codec/base/json.h"
 #include "codec/base/ranges.h"
 #include "codec/tensor/layout.h"
 
@@ -56,6 +57,11 @@ const layout_t *model_layout(const model_t *self); /* borrowed for the life of t
 /* Replaces *ret_layout. Errors: ERR_NOT_FOUND (name); ERR_CONFIG: options that do not go together, and what
  * to write. */
 MUST_USE err_code_t model_layout_of(const model_spec_t *spec, layout_t *ret_layout, err_t *err);
+
+/* Describes a model to a reader of its parameters, who is to compute the same: {"spec": ..., "layers":
+ * operations}, as graph_describe.h has them; the ledger has none. The caller owns it. Errors: those of
+ * model_layout_of. */
+MUST_USE err_code_t model_describe(const model_spec_t *spec, json_value_t **ret_document, err_t *err);
 
 /* Float32 values per sample (28 x 28: 784, ledger: 1), which the data must have, and the number of classes:
  * labels are below it (ledger: any label, counted modulo its 1000 counters). */

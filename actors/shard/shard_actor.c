@@ -9,6 +9,7 @@
 #include "codec/base/failpoint.h"
 #include "codec/base/log.h"
 #include "codec/base/rng.h"
+#include "codec/tensor/safetensors.h"
 #include "store/cover.h"
 #include "store/kv_lmdb.h"
 #include "store/snapshot.h"
@@ -150,6 +151,30 @@ static err_code_t s_resume(shard_hint_t *self, shard_spec_t *spec, const statedi
     return rc;
 }
 
+/* Those that the job was given, or those of its seed: (layout->count) values. */
+static err_code_t s_first_values(const shard_hint_t *self, const model_t *model, float *ret_w, err_t *err)
+{
+    const topology_t *topology = self->with.topology;
+    if (!topology->job.init[0]) {
+        model_init(model, topology->job.seed, ret_w);
+        return ERR_OK;
+    }
+    char path[STATEDIR_PATH_MAX + 32], hex[SHA256_HEX_SIZE];
+    snprintf(path, sizeof path, "%s/" STATEDIR_INITIAL_FILE, self->with.state_dir);
+    err_code_t rc = safetensors_read(path, model_layout(model), ret_w, err);
+    if (rc)
+        return err_prefix(err, rc,
+                          "the first parameters (job.init), to be put here by cloudless checkpoint "
+                          "import --model");
+    safetensors_sha256(model_layout(model), ret_w, hex);
+    return strcmp(hex, topology->job.init) == 0
+               ? ERR_OK
+               : err_set(err, ERR_CHECKSUM,
+                         "%s: are not the first parameters that job.init names; import them "
+                         "again with cloudless checkpoint import --model",
+                         path);
+}
+
 /* This shard's part of the model's initial parameters, the same in every region. */
 static err_code_t s_begin_core(shard_hint_t *self, const shard_spec_t *spec, const layout_t *layout,
                                size_t first, err_t *err)
@@ -160,13 +185,13 @@ static err_code_t s_begin_core(shard_hint_t *self, const shard_spec_t *spec, con
         return rc;
     float *w = malloc(layout->count * sizeof *w);
     buf_t *initial = w ? buf_new(spec->elements * sizeof *w) : NULL;
-    if (initial) {
-        model_init(model, self->with.topology->job.seed, w);
+    rc = initial ? s_first_values(self, model, w, err)
+                 : err_set(err, ERR_MEMORY, "no memory for %zu parameters", layout->count);
+    if (!rc) {
         memcpy(buf_data(initial), w + first, spec->elements * sizeof *w);
         self->core = shard_core_new(spec, &initial);
-    } else {
-        rc = err_set(err, ERR_MEMORY, "no memory for %zu parameters", layout->count);
     }
+    buf_destroy(&initial);
     free(w);
     model_destroy(&model);
     return rc;

@@ -150,6 +150,13 @@ const json_value_t *json_get(const json_value_t *object, const char *key)
     return (const json_value_t *)json_object_get(s_in(object), key);
 }
 
+const char *json_key_after(const json_value_t *object, const char *key)
+{
+    json_t *self = s_in(object);
+    void *at = key ? json_object_iter_next(self, json_object_key_to_iter(key)) : json_object_iter(self);
+    return at ? json_object_iter_key(at) : NULL;
+}
+
 const json_value_t *json_at(const json_value_t *array, size_t index)
 {
     return (const json_value_t *)json_array_get(s_in(array), index);

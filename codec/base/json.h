@@ -35,6 +35,7 @@ void json_add_moved(json_value_t *array, json_value_t **value_p); /* takes the v
 /* Reading: borrowed parts, valid while the document lives; NULL or the default when absent or of another
  * type. */
 const json_value_t *json_get(const json_value_t *object, const char *key);
+const char *json_key_after(const json_value_t *object, const char *key); /* NULL: the first; then the end */
 const json_value_t *json_at(const json_value_t *array, size_t index);
 size_t json_count(const json_value_t *array);
 const char *json_get_string(const json_value_t *object, const char *key, const char *otherwise);

@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -273,6 +274,93 @@ err_code_t safetensors_read(const char *path, const layout_t *layout, float *ret
     err_code_t code = s_read_file(fd, path, layout, ret_values, err);
     close(fd);
     return code;
+}
+
+/* ---- everything that is wrong ---- */
+
+typedef struct {
+    safetensors_tell_fn *tell;
+    void *hint;
+    const char *path;
+    size_t told;
+} teller_t;
+
+__attribute__((format(printf, 2, 3))) static void s_tell(teller_t *self, const char *format, ...)
+{
+    char text[ERR_TEXT_MAX];
+    va_list args;
+    int length = snprintf(text, sizeof text, "%.200s: ", self->path);
+    va_start(args, format);
+    vsnprintf(text + length, sizeof text - (size_t)length, format, args);
+    va_end(args);
+    self->tell(self->hint, text);
+    self->told++;
+}
+
+static const char *s_print_shape(const tensor_t *tensor, char out[128])
+{
+    size_t length = 0;
+    for (size_t d = 0; d < tensor->rank; d++, length = strlen(out))
+        snprintf(out + length, 128 - length, "%s%zu", d ? ", " : "[", tensor->dims[d]);
+    snprintf(out + length, 128 - length, "]");
+    return out;
+}
+
+static void s_compare_tensor(teller_t *self, const json_value_t *header, const tensor_t *tensor)
+{
+    char wanted[128];
+    const json_value_t *entry = json_get(header, tensor->name);
+    s_print_shape(tensor, wanted);
+    if (!entry) {
+        s_tell(self, "tensor %s is missing; it is F32 %s", tensor->name, wanted);
+        return;
+    }
+    const char *type = json_get_string(entry, "dtype", "");
+    if (strcmp(type, "F32") != 0)
+        s_tell(self, "tensor %s is of type %.32s; write F32", tensor->name, *type ? type : "nothing");
+    if (!s_has_shape(entry, tensor)) {
+        const json_value_t *shape = json_get(entry, "shape");
+        char *text = shape ? json_print(shape, true) : NULL;
+        s_tell(self, "tensor %s has shape %.64s; the model's has %s", tensor->name, text ? text : "none",
+               wanted);
+        free(text);
+    }
+}
+
+static void s_compare_names(teller_t *self, const json_value_t *header, const layout_t *layout)
+{
+    for (const char *key = json_key_after(header, NULL); key; key = json_key_after(header, key)) {
+        bool known = strcmp(key, METADATA) == 0;
+        for (size_t i = 0; i < layout->tensor_count; i++)
+            known = known || strcmp(key, layout->tensors[i].name) == 0;
+        if (!known)
+            s_tell(self, "tensor %.64s is none of the model's; leave it out, or give it the right name", key);
+    }
+}
+
+err_code_t safetensors_compare(const char *path, const layout_t *layout, safetensors_tell_fn *tell,
+                               void *hint, err_t *err)
+{
+    teller_t teller = {tell, hint, path, 0};
+    json_value_t *header = NULL;
+    uint64_t length = 0, data_size = 0;
+    bool ours;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? err_set(err, ERR_NOT_FOUND, "%s: no such file", path)
+                               : s_io(err, "open", path);
+    err_code_t code = s_read_length(fd, path, &length, &data_size, err);
+    if (!code)
+        code = s_read_header(fd, path, length, &header, &ours, err);
+    close(fd);
+    for (size_t i = 0; !code && i < layout->tensor_count; i++)
+        s_compare_tensor(&teller, header, layout->tensors + i);
+    if (!code)
+        s_compare_names(&teller, header, layout);
+    json_destroy(&header);
+    return code || !teller.told
+               ? code
+               : err_set(err, ERR_SHAPE, "%s: does not fit the model: %zu mistakes", path, teller.told);
 }
 
 void safetensors_sha256(const layout_t *layout, const float *values, char ret_hex[SHA256_HEX_SIZE])

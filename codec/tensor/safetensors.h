@@ -44,6 +44,14 @@ MUST_USE err_code_t safetensors_write(const char *path, const layout_t *layout, 
  * on failure the values are undefined */
 MUST_USE err_code_t safetensors_read(const char *path, const layout_t *layout, float *ret_values, err_t *err);
 
+/* Told of each thing that is wrong, in one line. */
+typedef void safetensors_tell_fn(void *hint, const char *text);
+
+/* Compares a file's tensors with a layout, by name, type and shape, and tells all that is wrong.
+ * Errors   ERR_SHAPE (something was told), and those of safetensors_read that are of the file as a whole */
+MUST_USE err_code_t safetensors_compare(const char *path, const layout_t *layout, safetensors_tell_fn *tell,
+                                        void *hint, err_t *err);
+
 /* SHA-256 of the tensor bytes in the order of the layout, which is the data part of a file written here. */
 void safetensors_sha256(const layout_t *layout, const float *values, char ret_hex[SHA256_HEX_SIZE]);
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # What the tests have recorded of PyTorch (tests/golden/*.py) is recorded once more, and compared number by number: golden files say
-# what it computes, not what somebody wrote into them. Ends with 77 where PyTorch cannot be installed.
+# what it computes, not what somebody wrote into them. And exported models compute the same in it (tests/torch). Ends with 77 where
+# PyTorch cannot be installed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-./deploy/packages.sh torch || {
+./deploy/packages.sh build data torch || {
     echo "SKIPPED: torch: python3-torch cannot be installed"
     exit 77
 }
@@ -22,4 +23,5 @@ for script in tests/golden/*.py; do
     /usr/bin/python3 "$script" >"$again"
     paste -d '\n' "$recorded" "$again" | awk -v name="$recorded" -f tests/golden/compare.awk || status=1
 done
+tests/torch/exported.sh || status=1
 exit $status

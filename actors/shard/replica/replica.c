@@ -11,6 +11,9 @@ static optimizer_t s_optimizer(const topology_t *topology)
         .decay = (float)topology->job.optimizer.weight_decay,
         .nesterov = topology->job.optimizer.nesterov,
         .schedule = topology->job.optimizer.schedule,
+        .milestones = topology->job.optimizer.milestones,
+        .milestone_count = topology->job.optimizer.milestone_count,
+        .factor = topology->job.optimizer.factor,
         .warmup = topology->job.optimizer.warmup,
     };
 }

@@ -3,6 +3,7 @@
 #include "deploy/cli/checkpoint/together.h"
 #include "deploy/cli/checkpoint/whole.h"
 
+#include "actors/model/model.h"
 #include "codec/base/output.h"
 #include "codec/base/quote.h"
 #include "codec/tensor/safetensors.h"
@@ -29,7 +30,8 @@ typedef struct {
 /* Facts of a model that are worth knowing when nothing but its file is left. */
 typedef struct {
     char batches[64], moment[NOTE_MAX], finite[NOTE_MAX];
-    safetensors_note_t rows[8];
+    char *spec, *layers; /* JSON */
+    safetensors_note_t rows[12];
 } notes_t;
 
 /* From how many batches to how many the shards have applied. */
@@ -64,19 +66,31 @@ static void s_say_moment(const together_t *together, const char *tag, char *out,
         snprintf(out, size, "%s", tag ? together->picks[0].snapshot->manifest.id.tag : "newest");
 }
 
+#define INPUT_SCALE "unsigned bytes are divided by 255; values of other types stay as they are"
+
+/* Fills in from what a reader builds the same model. */
+static void s_describe(const topology_t *topology, notes_t *notes)
+{
+    json_value_t *document = NULL;
+    CHECK(model_describe(&topology->job.model, &document, NULL) == ERR_OK); /* it has a layout already */
+    notes->spec = json_print(json_get(document, "spec"), true);
+    notes->layers = json_print(json_get(document, "layers"), true);
+    json_destroy(&document);
+}
+
 static void s_fill_notes(const export_t *self, const err_t *not_finite, notes_t *notes)
 {
     const topology_t *topology = self->together.catalog->topology;
     s_say_batches(&self->together, notes->batches, sizeof notes->batches);
     s_say_moment(&self->together, cli_value(self->args, "to"), notes->moment, sizeof notes->moment);
     snprintf(notes->finite, sizeof notes->finite, "%s", not_finite->code ? not_finite->text : "all values");
-    const safetensors_note_t rows[] = {{"job", topology->job.name},
-                                       {"model", topology->job.model.name},
-                                       {"region", cli_value(self->args, "region")},
-                                       {"batches", notes->batches},
-                                       {"moment", notes->moment},
-                                       {"finite", notes->finite},
-                                       {NULL, NULL}};
+    s_describe(topology, notes);
+    const safetensors_note_t rows[] = {
+        {"job", topology->job.name},  {"model", topology->job.model.name},
+        {"model_spec", notes->spec},  {"layers", notes->layers},
+        {"input_scale", INPUT_SCALE}, {"region", cli_value(self->args, "region")},
+        {"batches", notes->batches},  {"moment", notes->moment},
+        {"finite", notes->finite},    {NULL, NULL}};
     memcpy(notes->rows, rows, sizeof rows);
     for (const safetensors_note_t *row = rows; row->key; row++)
         json_set_string(self->result.document, row->key, row->value);
@@ -120,6 +134,8 @@ static err_code_t s_write_model(export_t *self, const parameters_t *parameters, 
     err_code_t code = self->result.dry ? output_check(file, force, err)
                                        : safetensors_write(file, &parameters->layout, parameters->values,
                                                            notes.rows, force, err);
+    free(notes.spec);
+    free(notes.layers);
     parameters_sha256(parameters, hex);
     json_set_string(self->result.document, "file", file);
     json_set_u64(self->result.document, "tensors", parameters->layout.tensor_count);

@@ -1,5 +1,6 @@
 #include "deploy/cli/checkpoint/build.h"
 #include "deploy/cli/checkpoint/commands.h"
+#include "deploy/cli/checkpoint/import_model.h"
 #include "deploy/cli/checkpoint/result.h"
 #include "deploy/launch/launch.h"
 #include "store/archive.h"
@@ -106,6 +107,10 @@ static int s_run_import(const cli_args_t *args)
     if (!to)
         return command_fail(EXIT_WRONG, "checkpoint import",
                             "--state is missing; name the directory to be made");
+    if (cli_has(args, "model"))
+        return import_model(args);
+    if (cli_has(args, "set"))
+        return command_fail(EXIT_WRONG, "checkpoint import", "--set is for --model; give both");
     result_init(&self.result, args, "checkpoint import");
     self.result.dry = cli_has(args, "dry-run");
     err_code_t code = build_dir_begin(&self.target, to, NULL, cli_has(args, "force"), self.result.dry, &err);
@@ -120,12 +125,20 @@ static int s_run_import(const cli_args_t *args)
 
 const cli_command_t checkpoint_import = {
     .name = "checkpoint import",
-    .summary = "Makes a state directory of an archive, from which `up --resume` goes on.",
+    .summary =
+        "Makes a state directory of an archive, from which `up --resume` goes on; or of a topology and "
+        "a model, from which a new run begins.",
     .positional = "FILE",
-    .example = "cloudless checkpoint import run1.tar.zst --state run2",
-    .notes = "The directory appears when all of the archive has been read, checked, written and verified.",
+    .example = "cloudless checkpoint import run1.tar.zst --state run2\n"
+               "         cloudless checkpoint import --model model.safetensors topology.yaml --state run3",
+    .notes = "FILE is an archive, or with --model a topology. The directory appears when all has been read, "
+             "checked, written\nand verified. A model has the tensors of the topology's model, by name, type "
+             "F32 and shape: all that is wrong is\nsaid. Where shards run on several machines, each of them "
+             "imports the same model.",
     .run = s_run_import,
     .options = {{"state", 's', "DIR", "the state directory to make"},
+                {"model", 'm', "MODEL", "a safetensors file: the first parameters of a new run"},
+                {"set", 0, "KEY=VALUE", "with --model: change a key of the topology; may be repeated"},
                 RESULT_FORCE_OPTION,
                 RESULT_DRY_OPTION,
                 RESULT_JSON_OPTION}};

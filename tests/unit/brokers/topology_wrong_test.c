@@ -40,19 +40,20 @@ static const case_t s_cases[] = {
     {"  epochs: 2", "  eopchs: 2", "t.yaml:5:3: job.eopchs: unknown key; write epochs"},
     {"checkpoint:", "chekpoint:", "t.yaml:8:1: chekpoint: unknown key; write checkpoint"},
     {"  epochs: 2", "  entirely_else: 2",
-     "t.yaml:5:3: job.entirely_else: unknown key; write one of name, model, data, epochs, batch, seed, "
+     "t.yaml:5:3: job.entirely_else: unknown key; write one of name, model, data, epochs, batch, seed, init, "
      "optimizer, sync"},
     {"  epochs: 2", "  epochs: 2\n  epochs: 3",
      "t.yaml:6:3: job.epochs: is here a second time, after line 5; write it once"},
     {"  epochs: 2", "  \"a\\nb\": 2",
-     "t.yaml:5:3: job.a?b: unknown key; write one of name, model, data, epochs, batch, seed, optimizer, "
+     "t.yaml:5:3: job.a?b: unknown key; write one of name, model, data, epochs, batch, seed, init, "
+     "optimizer, "
      "sync"},
     {"  epochs: 2",
      "  "
      "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx: "
      "2",
      "t.yaml:5:3: job.xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...: unknown key; write one of name, model, "
-     "data, epochs, batch, seed, optimizer, sync"},
+     "data, epochs, batch, seed, init, optimizer, sync"},
     {"cores: 4", "power: 0",
      "t.yaml:14:28: regions[0].offers[0].power: \"0\" is too small; write a number above 0 up to 1000000"},
     {"cores: 4", "power: -1",
@@ -296,6 +297,16 @@ static const case_t s_cases[] = {
      "adagrad"},
     {"lr: 0.1", "weight_decay: 1",
      "t.yaml:6:45: job.optimizer.weight_decay: \"1\" is too large; write a number from 0 to below 1"},
+    {"lr: 0.1", "schedule: steps, milestones: [75, 50]",
+     "t.yaml:6:48: job.optimizer.milestones: 50 does not follow 75; write them ascending, in percent of all "
+     "samples"},
+    {"lr: 0.1", "schedule: steps, milestones: [0, 50]",
+     "t.yaml:6:48: job.optimizer.milestones: \"[0, 50]\" is not such a list; write a list of up to 8 whole "
+     "numbers "
+     "from 1 to 99, such as [50, 75]"},
+    {"lr: 0.1", "factor: 1",
+     "t.yaml:6:39: job.optimizer.factor: \"1\" is too large; write a ratio above 0 to below 1, such as 0.05 "
+     "or 5%"},
     {"lr: 0.1", "nesterov: maybe",
      "t.yaml:6:41: job.optimizer.nesterov: \"maybe\" is neither true nor false; write true or false"},
     {"lr: 0.1", "schedule: exponential",
@@ -629,6 +640,9 @@ static const struct {
     {"regions[b].name=A", "--set regions[b].name=A: regions[1].name: differs from a in small and large "
                           "letters alone; write another"},
     {"job.name=-t", "--set job.name=-t: \"-t\" begins with '-'; write 1 to 31 letters, digits, '-' and '_'"},
+    {"job.init=abc",
+     "--set job.init=abc: is no SHA-256; write the 64 digits that cloudless checkpoint import "
+     "--model prints, or leave it out"},
     {"job.model=lennet",
      "--set job.model=lennet: \"lennet\" is not known here; write softmax, mlp, mlp-large, lenet, resnet8, "
      "resnet20, resnet18 or ledger"},
