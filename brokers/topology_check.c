@@ -71,6 +71,14 @@ static void s_complete_own(const tree_t *tree, topology_t *self)
     }
 }
 
+/* At a half and at three quarters of the run. */
+static void s_give_milestones(topology_t *self)
+{
+    self->job.optimizer.milestones[0] = 50;
+    self->job.optimizer.milestones[1] = 75;
+    self->job.optimizer.milestone_count = 2;
+}
+
 void topology_complete(const tree_t *tree, topology_t *self)
 {
     topology_note_seen(self, &self->job.data.seen);
@@ -86,6 +94,8 @@ void topology_complete(const tree_t *tree, topology_t *self)
         self->job.optimizer.name = optimizer->moving;
         optimizer = optimizer_find(optimizer->moving);
     }
+    if (self->job.optimizer.schedule == SCHEDULE_STEPS && !self->job.optimizer.milestone_count)
+        s_give_milestones(self);
     if (optimizer->decay > 0 && !s_written(tree, "job.optimizer.weight_decay"))
         self->job.optimizer.weight_decay = optimizer->decay;
     if (optimizer->lr > 0 && !s_written(tree, "job.optimizer.lr"))
@@ -272,6 +282,25 @@ static err_code_t s_check_momentum(const tree_t *tree, const topology_t *self, e
         return s_fail(
             tree, "job.optimizer.nesterov", err,
             "looks ahead along a momentum, and there is none; write momentum: 0.9 too, or leave it out");
+    return ERR_OK;
+}
+
+static err_code_t s_check_steps(const tree_t *tree, const topology_t *self, err_t *err)
+{
+    size_t count = self->job.optimizer.milestone_count;
+    if (self->job.optimizer.schedule != SCHEDULE_STEPS)
+        return ERR_OK;
+    if (!count)
+        return s_fail(
+            tree, "job.optimizer.schedule", err,
+            "steps needs to know where the rate falls; write milestones: [50, 75] too, in percent of "
+            "all samples");
+    for (size_t i = 1; i < count; i++)
+        if (self->job.optimizer.milestones[i] <= self->job.optimizer.milestones[i - 1])
+            return s_fail(tree, "job.optimizer.milestones", err,
+                          "%llu does not follow %llu; write them ascending, in percent of all samples",
+                          (unsigned long long)self->job.optimizer.milestones[i],
+                          (unsigned long long)self->job.optimizer.milestones[i - 1]);
     return ERR_OK;
 }
 
@@ -629,6 +658,7 @@ static const struct {
     {s_check_overlap, "job.sync.overlap|job.sync.every|job.sync.strategy"},
     {s_check_compensate, "job.sync.compensate|job.sync.strategy|job.data.kind"},
     {s_check_momentum, "job.optimizer"},
+    {s_check_steps, "job.optimizer"},
     {s_check_clip, "job.optimizer|job.data.kind"},
     {s_check_quorum, "job.sync.quorum"},
     {s_check_encoding, "job.sync.encoding|job.sync.strategy"},

@@ -86,6 +86,11 @@ static bool s_rents(const topology_t *self)
     return self->plan.apply;
 }
 
+static bool s_falls_in_steps(const topology_t *self)
+{
+    return self->job.optimizer.schedule == SCHEDULE_STEPS;
+}
+
 static const struct {
     const char *key;
     bool (*counts)(const topology_t *self);
@@ -97,6 +102,8 @@ static const struct {
     {"job.data.test", s_has_files, "kind counter has nothing to test with; leave it out"},
     {"job.data.augment.shift", s_is_of_pictures, "is for pictures; leave it out"},
     {"job.data.augment.flip", s_is_of_pictures, "is for pictures; leave it out"},
+    {"job.optimizer.milestones", s_falls_in_steps, "is for schedule: steps; write that, or leave it out"},
+    {"job.optimizer.factor", s_falls_in_steps, "is for schedule: steps; write that, or leave it out"},
     {"job.sync.every_least", s_is_auto, "is for every: auto; write that, or leave it out"},
     {"job.sync.every_most", s_is_auto, "is for every: auto; write that, or leave it out"},
     {"job.sync.outer_lr", s_is_outer,

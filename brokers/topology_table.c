@@ -122,13 +122,22 @@ static const field_t s_fields[] = {
      .help =
          "how the learning rate goes: linear and cosine fall to 0 at the last sample, steps by a factor at "
          "each milestone"},
+    {"job.optimizer.milestones", FIELD_WHOLES, .offset = JOB(optimizer.milestones),
+     .count_offset = JOB(optimizer.milestone_count), .element_max = TOPOLOGY_MILESTONES_MAX, .min = "1",
+     .max = "99", .otherwise = "[]", .unit = "[50, 75]", .optional = true, .digest = true, .later = true,
+     .carry = true,
+     .help = "schedule steps: percent of all samples at which the learning rate falls; left out: 50 and 75"},
+    {"job.optimizer.factor", FIELD_RATIO, .offset = JOB(optimizer.factor), .min = "0", .above = true,
+     .max = "1", .below = true, .otherwise = "0.1", .digest = true, .later = true, .carry = true,
+     .help = "schedule steps: what is left of the learning rate at each milestone"},
     {"job.optimizer.warmup", FIELD_RATIO, .offset = JOB(optimizer.warmup), .min = "0", .max = "0.5",
      .otherwise = "0", .digest = true, .carry = true,
      .help =
          "share of the run in which the learning rate rises from 0; steadies a start with late gradients"},
     {"job.optimizer.clip_norm", FIELD_NUMBER, .offset = JOB(optimizer.clip_norm), .min = "0",
      .max = "1000000000", .otherwise = "0", .digest = true, .later = true, .carry = true,
-     .help = "a worker's gradient that is longer than this is shortened to it before it is pushed; 0: not"},
+     .help = "a worker's gradient that is longer than this is shortened to it before it is pushed; 0: to 2 "
+             "where several asynchronous workers share a momentum, else not at all"},
     {"job.optimizer.clip_value", FIELD_NUMBER, .offset = JOB(optimizer.clip_value), .min = "0",
      .max = "1000000000", .otherwise = "0", .digest = true, .later = true, .carry = true,
      .help = "values of a worker's gradient beyond this and its negative are cut off there; 0: not"},

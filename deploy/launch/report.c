@@ -2,6 +2,7 @@
 
 #include "deploy/launch/carry.h"
 
+#include "actors/scheduler/base/diverging.h"
 #include "actors/synchronizer/strategy.h"
 #include "codec/base/units.h"
 #include "deploy/launch/parameters.h"
@@ -230,7 +231,8 @@ void report_print_warning(const json_value_t *report, FILE *out)
     if (failed)
         s_print_disk(report, failed, out);
     uint64_t parameters = s_sum(report, "parameters_not_finite");
-    if (!json_get_bool(report, "diverged", false) && !parameters)
+    bool ended = !strcmp(json_get_string(report, "state", ""), report_state_name(RUN_FAILED));
+    if (ended || (!json_get_bool(report, "diverged", false) && !parameters))
         return;
     char refused[64] = "", exported[64] = "";
     if (not_finite)
@@ -238,11 +240,9 @@ void report_print_warning(const json_value_t *report, FILE *out)
                  (unsigned long long)not_finite);
     if (parameters)
         snprintf(exported, sizeof exported, ", %llu parameters not finite", (unsigned long long)parameters);
-    fprintf(out,
-            "cloudless: the training diverged: loss %.3g%s%s; use a smaller job.optimizer.lr, a longer "
-            "job.optimizer.warmup, a smaller job.sync.staleness, or, with several workers in a region, "
-            "job.sync.inside: sync or a smaller job.optimizer.momentum\n",
-            json_get_number(report, "final_loss", NAN), refused, exported);
+    fprintf(out, "cloudless: the training diverged: loss %.3g%s%s; %s\n",
+            json_get_number(report, "final_loss", NAN), refused, exported,
+            json_get_string(report, "divergence_advice", ""));
 }
 
 json_value_t *report_new(const global_core_t *core, const report_context_t *context)
@@ -271,6 +271,8 @@ json_value_t *report_new(const global_core_t *core, const report_context_t *cont
     json_set_u64(report, "samples", totals.samples);
     json_set_number(report, "final_loss", totals.loss);
     json_set_bool(report, "diverged", s_has_diverged(core, topology, &totals));
+    char advice[DIVERGING_ADVICE_MAX];
+    json_set_string(report, "divergence_advice", diverging_advice(topology, advice));
     json_set_number(report, "test_accuracy", totals.accuracy);
     json_set_u64(report, "rounds", totals.rounds);
     json_set_u64(report, "restarts", totals.restarts);

@@ -31,7 +31,7 @@ static message_t *s_head(region_core_t *self)
     return report;
 }
 
-static void s_put_figures(const region_core_t *self, message_t *report, int64_t now_us)
+static void s_put_figures(region_core_t *self, message_t *report, int64_t now_us)
 {
     report->region_report.workers = actors_ready(&self->actors, ROLE_WORKER);
     report->region_report.shards = actors_ready(&self->actors, ROLE_SHARD);
@@ -44,6 +44,7 @@ static void s_put_figures(const region_core_t *self, message_t *report, int64_t 
     nodes_report(&self->nodes, report, now_us);
     shards_report(&self->shards, report);
     training_report(&self->training, report, now_us);
+    training_judge(&self->training, report);
     still_report(&self->still, report);
     workers_report(&self->workers, report);
     renting_report(&self->renting, report, now_us);

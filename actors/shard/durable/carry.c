@@ -9,8 +9,12 @@ uint64_t shard_carry_rate(const topology_t *topology)
 {
     double values[] = {topology->job.optimizer.lr, topology->job.optimizer.momentum,
                        (double)topology->job.optimizer.schedule, topology->job.optimizer.warmup};
-    double later[] = {topology->job.optimizer.nesterov ? 1 : 0, topology->job.optimizer.weight_decay};
+    bool falls = topology->job.optimizer.schedule == SCHEDULE_STEPS;
+    double later[] = {topology->job.optimizer.nesterov ? 1 : 0, topology->job.optimizer.weight_decay,
+                      falls ? topology->job.optimizer.factor : 0};
     uint64_t rate = hash_checksum(values, sizeof values);
+    for (size_t i = 0; falls && i < topology->job.optimizer.milestone_count; i++)
+        rate = hash_checksum((uint64_t[]){rate, topology->job.optimizer.milestones[i]}, 2 * sizeof rate);
     for (size_t i = 0; i < sizeof later / sizeof *later; i++)
         if (later[i] > 0) /* 0: as before there was this key */
             rate = hash_checksum((uint64_t[]){rate, i, hash_checksum(&later[i], sizeof later[i])},

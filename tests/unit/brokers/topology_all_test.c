@@ -138,6 +138,8 @@ static const struct {
     {"job.sync.threshold", "5%", {s_right, NULL}, {s_right, "job.sync.strategy=asp"}},
     {"job.sync.encoding", "int8", {s_alone, NULL}, {s_right, NULL}},
     {"job.sync.window", "1MiB", {s_alone, NULL}, {s_right, NULL}},
+    {"job.optimizer.milestones", "[10]", {s_right, NULL}, {s_right, "job.optimizer.schedule=steps"}},
+    {"job.optimizer.factor", "0.5", {s_right, NULL}, {s_right, "job.optimizer.schedule=steps"}},
     {"job.sync.topk_ratio", "5%", {s_right, NULL}, {s_right, "job.sync.encoding=topk"}},
     {"job.sync.topk_values", "int8", {s_right, NULL}, {s_right, "job.sync.encoding=topk"}},
     {"job.sync.staleness", "3", {s_right, "job.sync.strategy=sma"}, {s_right, NULL}},

@@ -262,6 +262,13 @@ Test(topology, defaults_follow_strategy_and_optimizer)
     t = s_parse(s_small, (const char *[]){"job.optimizer.name=sgd", "job.optimizer.momentum=0.8"}, 2);
     cr_assert(t->job.optimizer.name == OPTIMIZER_MOMENTUM && t->job.optimizer.momentum > 0.7);
     s_check_round_trip(t, "sgd with a momentum");
+    t = s_parse(s_small,
+                (const char *[]){"job.optimizer.schedule=steps", "job.optimizer.milestones=[30, 75]"}, 2);
+    cr_assert(t->job.optimizer.milestone_count == 2 && t->job.optimizer.milestones[1] == 75);
+    s_check_round_trip(t, "steps");
+    t = s_set("job.optimizer.schedule=steps");
+    cr_assert(t->job.optimizer.milestone_count == 2 && t->job.optimizer.milestones[0] == 50);
+    s_check_round_trip(t, "steps of its own");
     t = s_set("job.optimizer.name=adamw");
     cr_assert(t->job.optimizer.weight_decay > 0.009 && t->job.optimizer.lr < 0.0011);
     s_check_round_trip(t, "adamw");

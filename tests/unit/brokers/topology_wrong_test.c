@@ -297,6 +297,16 @@ static const case_t s_cases[] = {
      "adagrad"},
     {"lr: 0.1", "weight_decay: 1",
      "t.yaml:6:45: job.optimizer.weight_decay: \"1\" is too large; write a number from 0 to below 1"},
+    {"lr: 0.1", "schedule: steps, milestones: [75, 50]",
+     "t.yaml:6:48: job.optimizer.milestones: 50 does not follow 75; write them ascending, in percent of all "
+     "samples"},
+    {"lr: 0.1", "schedule: steps, milestones: [0, 50]",
+     "t.yaml:6:48: job.optimizer.milestones: \"[0, 50]\" is not such a list; write a list of up to 8 whole "
+     "numbers "
+     "from 1 to 99, such as [50, 75]"},
+    {"lr: 0.1", "factor: 1",
+     "t.yaml:6:39: job.optimizer.factor: \"1\" is too large; write a ratio above 0 to below 1, such as 0.05 "
+     "or 5%"},
     {"lr: 0.1", "nesterov: maybe",
      "t.yaml:6:41: job.optimizer.nesterov: \"maybe\" is neither true nor false; write true or false"},
     {"lr: 0.1", "schedule: exponential",

@@ -14,6 +14,7 @@
 #ifndef ACTORS_SCHEDULER_REGION_TRAINING_TRAINING_H
 #define ACTORS_SCHEDULER_REGION_TRAINING_TRAINING_H
 
+#include "actors/scheduler/base/diverging.h"
 #include "actors/scheduler/region/base/region_links.h"
 #include "actors/scheduler/region/training/shards.h"
 
@@ -39,6 +40,7 @@ typedef struct {
     uint64_t samples;    /* since the newest row */
     double sum;
     double before; /* mean up to that row, NaN when none was told */
+    diverging_t diverging;
 } training_loss_t;
 
 typedef struct {
@@ -106,6 +108,8 @@ typedef struct {
     int64_t took_us;
 } computed_t;
 
+/* The run fails when its training has diverged. */
+void training_judge(training_t *self, const message_t *report);
 computed_t training_take_figures(training_t *self, const message_t *want, const region_actor_t *worker);
 
 /* ---- the curve: training_curve.c ---- */

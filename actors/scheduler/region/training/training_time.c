@@ -2,6 +2,7 @@
 #include "actors/scheduler/region/training/training.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define STANDS_US (1 * SECOND_US) /* workers that have waited for so long have nothing to compute */
@@ -21,6 +22,7 @@ void training_init(training_t *self, region_base_t *base, region_run_t *run, reg
 
 void training_start(training_t *self)
 {
+    diverging_init(&self->loss.diverging, training_mean_batch(self));
     self->loss.told = calloc(self->actors->worker_count + 1, sizeof *self->loss.told);
     CHECK(self->loss.told);
 }
@@ -138,6 +140,26 @@ static computed_t s_take_time(training_t *self, const message_t *want, worker_to
     return computed;
 }
 
+static void s_fail_diverged(training_t *self)
+{
+    char advice[DIVERGING_ADVICE_MAX], losses[96] = "";
+    const diverging_t *diverging = &self->loss.diverging;
+    if (diverging->first > 0)
+        snprintf(losses, sizeof losses, "loss %.3g, %.3g at its beginning", diverging->newest,
+                 diverging->first);
+    region_fail(self->base, ERR_NUMBER, "the training diverged: %s; %s, and begin anew",
+                losses[0] ? losses : "updates are not finite",
+                diverging_advice(self->base->spec.topology, advice));
+}
+
+void training_judge(training_t *self, const message_t *report)
+{
+    if (report->region_report.not_finite &&
+        diverging_take_refused(&self->loss.diverging, report->region_report.steps,
+                               report->region_report.not_finite, self->actors->shard_count))
+        s_fail_diverged(self);
+}
+
 computed_t training_take_figures(training_t *self, const message_t *want, const region_actor_t *worker)
 {
     worker_told_t *before = &self->loss.told[worker->index];
@@ -147,8 +169,11 @@ computed_t training_take_figures(training_t *self, const message_t *want, const 
     computed_t computed = s_take_time(self, want, before);
     if (want->lease_want.samples <= before->samples || !isfinite(sum))
         return computed;
-    self->loss.samples += want->lease_want.samples - before->samples;
+    uint64_t samples = want->lease_want.samples - before->samples;
+    self->loss.samples += samples;
     self->loss.sum += sum - before->loss_sum;
+    if (diverging_take(&self->loss.diverging, samples, sum - before->loss_sum))
+        s_fail_diverged(self);
     before->samples = want->lease_want.samples;
     before->loss_sum = sum;
     return computed;
