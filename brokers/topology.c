@@ -79,6 +79,26 @@ bool topology_waits(const topology_t *self)
     return strategy_find(self->job.sync.strategy)->waits;
 }
 
+#define AUTO_LANES 4 /* of as many workers as there will be cores */
+
+size_t topology_lanes(const topology_t *self, size_t region)
+{
+    bool late = self->job.sync.inside != INSIDE_SYNC && strategy_find(self->job.sync.strategy)->local_step;
+    if (!late || !optimizer_find(self->job.optimizer.name)->lanes[0] || !(self->job.optimizer.momentum > 0))
+        return 1;
+    uint64_t workers = self->regions[region].workers;
+    return !workers ? AUTO_LANES : workers < OPTIMIZER_LANES_MAX ? (size_t)workers : OPTIMIZER_LANES_MAX;
+}
+
+/* The few longest gradients, mostly at the start, are what makes a run diverge where they come late. */
+#define LANES_CLIP_NORM 2
+
+double topology_clip_norm(const topology_t *self, size_t region)
+{
+    bool late = topology_lanes(self, region) > 1 && strcmp(self->job.data.kind, "counter") != 0;
+    return self->job.optimizer.clip_norm > 0 ? self->job.optimizer.clip_norm : late ? LANES_CLIP_NORM : 0;
+}
+
 static bool s_joins(const topology_link_t *link, size_t region_a, size_t region_b)
 {
     return (link->between[0] == region_a && link->between[1] == region_b) ||

@@ -163,7 +163,8 @@ static const field_t s_fields[] = {
          "share of the run in which the learning rate rises from 0; steadies a start with late gradients"},
     {"job.optimizer.clip_norm", FIELD_NUMBER, .offset = JOB(optimizer.clip_norm), .min = "0",
      .max = "1000000000", .otherwise = "0", .digest = true, .later = true, .carry = true,
-     .help = "a worker's gradient that is longer than this is shortened to it before it is pushed; 0: not"},
+     .help = "a worker's gradient that is longer than this is shortened to it before it is pushed; 0: to 2 "
+             "where several asynchronous workers share a momentum, else not at all"},
     {"job.optimizer.clip_value", FIELD_NUMBER, .offset = JOB(optimizer.clip_value), .min = "0",
      .max = "1000000000", .otherwise = "0", .digest = true, .later = true, .carry = true,
      .help = "values of a worker's gradient beyond this and its negative are cut off there; 0: not"},

@@ -561,7 +561,7 @@ worker_core_t *worker_core_new(const worker_spec_t *spec)
     worker_pull_init(&self->pull, &self->base, &self->shards, spec);
     worker_pushes_init(&self->pushes, pushes, &self->base, &self->shards, &self->spec);
     worker_gradients_init(&self->gradients, pushes, worker_shards_all(&self->shards));
-    worker_clip_init(&self->gradients.clip, spec->topology->job.optimizer.clip_norm,
+    worker_clip_init(&self->gradients.clip, topology_clip_norm(spec->topology, spec->region_index),
                      spec->topology->job.optimizer.clip_value, spec->layout,
                      worker_shards_all(&self->shards));
     return self;

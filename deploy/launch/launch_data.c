@@ -184,6 +184,15 @@ static err_code_t s_look(launch_t *self, size_t which, bool thorough, dataset_fa
     return rc;
 }
 
+err_code_t launch_keep_seen(const launch_t *self, const topology_t *former, err_t *err)
+{
+    topology_t *topology = self->topology;
+    topology->job.data.seen = former->job.data.seen;
+    topology_note_seen(topology, &model_row(topology->job.said.name)->otherwise);
+    err_code_t rc = self->facts.kind ? model_accepts(&topology->job.model, &self->facts, err) : ERR_OK;
+    return rc ? err_prefix(err, rc, "%s: the data are not those it was begun with", self->state_dir) : ERR_OK;
+}
+
 /* Samples that regions have of their own are counted by the topology: nobody has all of their files. */
 static err_code_t s_derive_job(launch_t *self, const dataset_facts_t *facts, err_t *err)
 {
