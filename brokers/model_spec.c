@@ -49,6 +49,12 @@ void model_spec_complete(model_spec_t *self, const model_spec_t *otherwise)
     }
     if (!self->classes)
         self->classes = otherwise->classes;
+    if (!self->embedding)
+        self->embedding = otherwise->embedding;
+    if (!self->rows)
+        self->rows = otherwise->rows;
+    if (!self->categorical)
+        self->categorical = otherwise->categorical;
     if (!self->input[0])
         memcpy(self->input, otherwise->input, sizeof self->input);
 }

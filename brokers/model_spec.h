@@ -24,6 +24,8 @@ typedef struct {
     size_t hidden_count;
     uint64_t classes;
     uint64_t input[MODEL_INPUT_RANK]; /* of a sample: channels, height, width */
+    uint64_t embedding;               /* values of a category */
+    uint64_t rows, categorical;       /* of a table: categories and one, and columns that have them */
 } model_spec_t;
 
 typedef struct {

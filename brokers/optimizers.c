@@ -26,10 +26,23 @@ size_t optimizer_tensors(const optimizer_row_t *self)
     return count;
 }
 
+size_t optimizer_state(const optimizer_row_t *self, size_t lanes)
+{
+    CHECK(lanes >= 1 && lanes <= OPTIMIZER_LANES_MAX);
+    return self->lanes[0] ? lanes : optimizer_tensors(self);
+}
+
+const char *optimizer_state_name(const optimizer_row_t *self, size_t index)
+{
+    CHECK(index < (self->lanes[0] ? OPTIMIZER_LANES_MAX : optimizer_tensors(self)));
+    return self->lanes[0] ? self->lanes[index] : self->tensors[index];
+}
+
 static bool s_has(const optimizer_row_t *self, const char *tensor)
 {
-    for (size_t i = 0; i < optimizer_tensors(self); i++)
-        if (strcmp(self->tensors[i], tensor) == 0)
+    size_t count = optimizer_state(self, OPTIMIZER_LANES_MAX);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(optimizer_state_name(self, i), tensor) == 0)
             return true;
     return false;
 }

@@ -10,7 +10,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define OPTIMIZER_TENSORS_MAX 2u /* of one optimizer */
+#define OPTIMIZER_TENSORS_MAX 2u /* of one step */
+#define OPTIMIZER_LANES_MAX 8u
+#define OPTIMIZER_STATE_MAX OPTIMIZER_LANES_MAX /* tensors that are stored */
 
 #define OPTIMIZER(ID, ...) OPTIMIZER_##ID,
 typedef enum {
@@ -26,6 +28,9 @@ typedef struct {
     const char *name;
     /* each of the parameters' size, 0 at the start; NULL: it remembers no more */
     const char *tensors[OPTIMIZER_TENSORS_MAX];
+    /* its one tensor in each lane, where steps can take turns: step s uses lane s mod their number. So what
+     * several asynchronous workers push does not pile up in one momentum (Hakimi et al., arXiv 1907.11612) */
+    const char *lanes[OPTIMIZER_LANES_MAX];
     bool momentum;           /* uses the key job.optimizer.momentum */
     bool nesterov;           /* uses the key job.optimizer.nesterov */
     bool counts;             /* a step depends on its number, so that is stored */
@@ -39,7 +44,10 @@ typedef struct {
 } optimizer_row_t;
 
 const optimizer_row_t *optimizer_find(optimizer_name_t id);
-size_t optimizer_tensors(const optimizer_row_t *self); /* how many */
+size_t optimizer_tensors(const optimizer_row_t *self); /* how many a step has */
+/* How many are stored when steps take turns in so many lanes, and their names. */
+size_t optimizer_state(const optimizer_row_t *self, size_t lanes);
+const char *optimizer_state_name(const optimizer_row_t *self, size_t index);
 /* Another optimizer than this one remembers a tensor of that name. */
 bool optimizer_foreign(const optimizer_row_t *self, const char *tensor);
 

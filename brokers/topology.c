@@ -14,6 +14,18 @@ void topology_destroy(topology_t **self_p)
     *self_p = NULL;
 }
 
+/* A table's columns say all of it where none is meant by `rest`, and categories are hashed: then processes
+ * that have no files know the model too. */
+static void s_note_columns(const topology_t *self, model_spec_t *noted)
+{
+    const char *categorical = self->job.data.columns.categorical, *numeric = self->job.data.columns.numeric;
+    uint64_t hash = self->job.data.columns.hash, count = words_count(categorical);
+    if (!hash || words_have(categorical, "rest") || words_have(numeric, "rest"))
+        return;
+    *noted = (model_spec_t){
+        .rows = 1 + count * hash, .categorical = count, .input = {1, 1, count + words_count(numeric)}};
+}
+
 void topology_note_seen(topology_t *self, const model_spec_t *seen)
 {
     const model_row_t *row = model_row(self->job.said.name);
@@ -22,6 +34,11 @@ void topology_note_seen(topology_t *self, const model_spec_t *seen)
         noted.classes = seen->classes;
     if (row && model_row_takes(row, "input"))
         memcpy(noted.input, seen->input, sizeof noted.input);
+    if (row && row->form == DATA_TABLE) {
+        noted.rows = seen->rows;
+        noted.categorical = seen->categorical;
+        s_note_columns(self, &noted);
+    }
     model_spec_complete(&self->job.data.seen, &noted);
     self->job.model = self->job.said;
     model_spec_complete(&self->job.model, &self->job.data.seen);
@@ -60,6 +77,26 @@ bool topology_tests(const topology_t *self, size_t region)
 bool topology_waits(const topology_t *self)
 {
     return strategy_find(self->job.sync.strategy)->waits;
+}
+
+#define AUTO_LANES 4 /* of as many workers as there will be cores */
+
+size_t topology_lanes(const topology_t *self, size_t region)
+{
+    bool late = self->job.sync.inside != INSIDE_SYNC && strategy_find(self->job.sync.strategy)->local_step;
+    if (!late || !optimizer_find(self->job.optimizer.name)->lanes[0] || !(self->job.optimizer.momentum > 0))
+        return 1;
+    uint64_t workers = self->regions[region].workers;
+    return !workers ? AUTO_LANES : workers < OPTIMIZER_LANES_MAX ? (size_t)workers : OPTIMIZER_LANES_MAX;
+}
+
+/* The few longest gradients, mostly at the start, are what makes a run diverge where they come late. */
+#define LANES_CLIP_NORM 2
+
+double topology_clip_norm(const topology_t *self, size_t region)
+{
+    bool late = topology_lanes(self, region) > 1 && strcmp(self->job.data.kind, "counter") != 0;
+    return self->job.optimizer.clip_norm > 0 ? self->job.optimizer.clip_norm : late ? LANES_CLIP_NORM : 0;
 }
 
 static bool s_joins(const topology_link_t *link, size_t region_a, size_t region_b)

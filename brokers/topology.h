@@ -15,6 +15,7 @@
 #include "brokers/model_spec.h"
 #include "brokers/optimizers.h"
 #include "brokers/strategies.h"
+#include "brokers/topology_words.h"
 #include "codec/base/err.h"
 #include "codec/base/json.h"
 #include "codec/wire/actor_name.h"
@@ -99,6 +100,10 @@ typedef struct {
             data_split_t split;
             double alpha; /* of dirichlet */
             uint64_t samples;
+            struct { /* of a table: names as words_parse leaves them */
+                char label[TOPOLOGY_WORDS_MAX], categorical[TOPOLOGY_WORDS_MAX], numeric[TOPOLOGY_WORDS_MAX];
+                uint64_t hash; /* rows of each categorical column; 0: one for each category */
+            } columns;
             model_spec_t seen; /* what the data say of the model, which is found by looking at them */
             char test[TOPOLOGY_NAME_MAX]; /* the region that tests, or TOPOLOGY_TEST_ALL */
             struct {
@@ -121,7 +126,8 @@ typedef struct {
             size_t milestone_count;
             double factor; /* of the rate, at each */
             double warmup; /* share of all samples over which the rate rises from 0; default 0 */
-            double clip_norm, clip_value; /* of a worker's gradient; 0: not clipped */
+            double clip_norm,
+                clip_value; /* of a worker's gradient; 0: not clipped, but see topology_clip_norm */
         } optimizer;
         struct {
             strategy_name_t strategy;
@@ -200,6 +206,12 @@ const char *topology_data_dir(const topology_t *self, size_t region);
 bool topology_tests(const topology_t *self, size_t region);
 /* Returns whether the strategy has rounds, for which regions wait. */
 bool topology_waits(const topology_t *self);
+/* In how many lanes the momentum of a region's shards takes turns: one for each of its asynchronous
+ * workers, at most OPTIMIZER_LANES_MAX; 1: there is no need to. */
+size_t topology_lanes(const topology_t *self, size_t region);
+/* The norm to which a worker's gradient is shortened: the topology's, or where there are lanes 2; 0: it is
+ * not. */
+double topology_clip_norm(const topology_t *self, size_t region);
 /* The link between two regions, or NULL. */
 const topology_link_t *topology_link(const topology_t *self, size_t region_a, size_t region_b);
 

@@ -144,6 +144,19 @@ static err_code_t s_check_model(const tree_t *tree, const topology_t *self, err_
     return ERR_OK;
 }
 
+/* Each region would number the categories of its own files. */
+static err_code_t s_check_columns(const tree_t *tree, const topology_t *self, err_t *err)
+{
+    const data_kind_row_t *kind = data_kind_find(self->job.data.kind);
+    if (!kind || kind->form != DATA_TABLE || self->job.data.split != SPLIT_OWN ||
+        self->job.data.columns.hash || !self->job.data.columns.categorical[0])
+        return ERR_OK;
+    return s_fail(
+        tree, "job.data.columns.hash", err,
+        "missing: regions with files of their own would number categories each in its own way; write "
+        "hash: 100000 for instance");
+}
+
 static err_code_t s_check_data(const tree_t *tree, const topology_t *self, err_t *err)
 {
     bool counter = strcmp(self->job.data.kind, "counter") == 0;
@@ -665,6 +678,7 @@ static const struct {
     {s_check_model, "job.model"},
     {s_check_init, "job.init"},
     {s_check_data, "job.data|job.model"},
+    {s_check_columns, "job.data"},
     {s_check_own, "job.data|regions"},
     {s_check_test, "job.data.test|regions[].name"},
     {s_check_regions, ""},

@@ -137,6 +137,11 @@ const char *field_remedy(const field_t *self, char out[FIELD_REMEDY_MAX])
         snprintf(out, FIELD_REMEDY_MAX, "write a list of %s%zu whole numbers from %s to %s, such as %s",
                  self->count_offset ? "up to " : "", self->element_max, self->min, self->max, self->unit);
         return out;
+    case FIELD_WORDS:
+        snprintf(out, FIELD_REMEDY_MAX, "write a name%s, such as %s",
+                 self->element_max > 1 ? " or a list of names, none of which has any of ,[]{}\"'#:" : "",
+                 self->unit);
+        return out;
     case FIELD_MAP:
         if (self->bare)
             return field_remedy(field_find(self, self->bare), out);

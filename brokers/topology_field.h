@@ -31,7 +31,8 @@ typedef enum {
     FIELD_WORD,     /* char[TOPOLOGY_NAME_MAX]: one of `values` */
     FIELD_INSIDE,   /* inside_t, and inside_slack for "ssp: s" */
     FIELD_BETWEEN,  /* size_t[2]: two names of regions */
-    FIELD_WHOLES    /* uint64_t[element_max]: as many as the count says; without a count, all or none */
+    FIELD_WHOLES,   /* uint64_t[element_max]: as many as the count says; without a count, all or none */
+    FIELD_WORDS     /* char[TOPOLOGY_WORDS_MAX]: up to element_max words, see topology_words.h */
 } field_type_t;
 
 typedef struct {

@@ -66,6 +66,12 @@ static bool s_is_of_pictures(const topology_t *self)
     return kind && kind->form == DATA_PICTURES;
 }
 
+static bool s_is_of_tables(const topology_t *self)
+{
+    const data_kind_row_t *kind = data_kind_find(self->job.data.kind);
+    return kind && kind->form == DATA_TABLE;
+}
+
 static bool s_has_far_copies(const topology_t *self)
 {
     return self->checkpoint.replicas > 0 && self->region_count > 1;
@@ -100,6 +106,10 @@ static const struct {
     {"job.data.split", s_has_files, "kind counter has no labels; leave it out"},
     {"job.data.alpha", s_is_dirichlet, "is for split: dirichlet; write that, or leave it out"},
     {"job.data.test", s_has_files, "kind counter has nothing to test with; leave it out"},
+    {"job.data.columns.label", s_is_of_tables, "is for tables; leave it out"},
+    {"job.data.columns.categorical", s_is_of_tables, "is for tables; leave it out"},
+    {"job.data.columns.numeric", s_is_of_tables, "is for tables; leave it out"},
+    {"job.data.columns.hash", s_is_of_tables, "is for tables; leave it out"},
     {"job.data.augment.shift", s_is_of_pictures, "is for pictures; leave it out"},
     {"job.data.augment.flip", s_is_of_pictures, "is for pictures; leave it out"},
     {"job.optimizer.milestones", s_falls_in_steps, "is for schedule: steps; write that, or leave it out"},

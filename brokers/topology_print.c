@@ -87,9 +87,9 @@ static void s_print_value(printer_t *self, const field_t *field, const void *bas
         fprintf(self->out, " %s\n", value_print(field, base, text));
     } else if (self->annotate) {
         fprintf(self->out, "%*s# %s: %s\n", indent, "", field_key(field),
-                field->type == FIELD_ENDPOINT ? "tcp://HOST:PORT"
-                : field->type == FIELD_WHOLES ? field->unit
-                                              : field->otherwise);
+                field->type == FIELD_ENDPOINT                               ? "tcp://HOST:PORT"
+                : field->type == FIELD_WHOLES || field->type == FIELD_WORDS ? field->unit
+                                                                            : field->otherwise);
     }
 }
 
@@ -106,7 +106,7 @@ static void s_print_help(printer_t *self, const field_t *field, int indent)
         fprintf(self->out, "\n");
     fprintf(self->out, "%*s# %s", indent, "", field->help);
     if (!container) {
-        const char *unit = field->type == FIELD_WHOLES ? NULL : field->unit;
+        const char *unit = field->type == FIELD_WHOLES || field->type == FIELD_WORDS ? NULL : field->unit;
         snprintf(note, sizeof note, "[%s%s%s%s]", field->required ? "required; " : "", unit ? unit : "",
                  unit ? ": " : "", field_remedy(field, remedy) + strlen("write "));
         if ((size_t)indent + strlen(field->help) + strlen(note) + 3 <= LINE_MAX_LENGTH)

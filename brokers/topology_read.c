@@ -182,17 +182,21 @@ static err_code_t s_read_absent(reader_t *self, const field_t *field, const fiel
     return ERR_OK;
 }
 
-/* "[512, 256]" out of its elements; what is no plain value becomes something that is no number. */
-static err_code_t s_read_wholes(reader_t *self, const field_t *field, const tree_node_t *node,
+/* "[512, 256]" out of its elements; what is no plain value becomes something that is neither number nor name.
+ */
+static err_code_t s_read_values(reader_t *self, const field_t *field, const tree_node_t *node,
                                 const char *path, void *base)
 {
+    bool words = field->type == FIELD_WORDS;
+    if (words && node->kind == TREE_SCALAR)
+        return s_read_scalar(self, field, node, path, base);
     if (node->kind != TREE_LIST)
         return s_wrong_kind(self, field, node, path);
     char text[VALUE_TEXT_MAX] = "[", what[VALUE_WHAT_MAX], remedy[FIELD_REMEDY_MAX];
     for (const tree_node_t *child = node->first; child; child = child->next) {
         size_t at = strlen(text);
-        bool plain = child->kind == TREE_SCALAR && !child->quoted;
-        snprintf(text + at, sizeof text - at, "%s%.40s", child == node->first ? "" : ", ",
+        bool plain = child->kind == TREE_SCALAR && (words || !child->quoted);
+        snprintf(text + at, sizeof text - at, "%s%s", child == node->first ? "" : ", ",
                  plain ? child->text : "?");
     }
     strncat(text, "]", sizeof text - strlen(text) - 1);
@@ -225,7 +229,8 @@ static err_code_t s_read_present(reader_t *self, const field_t *field, const tre
         return field->bare && node->kind == TREE_SCALAR ? s_read_bare(self, field, node, path, base)
                                                         : s_read_map(self, field, node, path, base);
     case FIELD_WHOLES:
-        return s_read_wholes(self, field, node, path, base);
+    case FIELD_WORDS:
+        return s_read_values(self, field, node, path, base);
     case FIELD_LIST:
         return s_read_list(self, field, node, path, base);
     case FIELD_BETWEEN:

@@ -108,6 +108,16 @@ static json_value_t *s_name(void)
     return name;
 }
 
+/* One word, or a list of them. */
+static void s_set_words(json_value_t *schema, const field_t *field)
+{
+    json_value_t *word = json_new_object(), *item = json_new_object(), *list = json_new_object();
+    json_set_string(word, "type", "string");
+    json_set_string(item, "type", "string");
+    s_set_list(list, item, 0, field->element_max);
+    s_set_either(schema, word, list);
+}
+
 /* Two names, or the word for every pair. */
 static void s_set_between(json_value_t *schema)
 {
@@ -162,6 +172,9 @@ static json_value_t *s_value_of(const field_t *field)
     case FIELD_WHOLES:
         s_set_wholes(schema, field);
         break;
+    case FIELD_WORDS:
+        s_set_words(schema, field);
+        break;
     case FIELD_WHOLE:
     case FIELD_NUMBER:
         s_set_number(schema, field);
@@ -204,7 +217,7 @@ static void s_describe(json_value_t *schema, const field_t *field)
 {
     char text[512];
     bool has_default = field->otherwise && *field->otherwise;
-    const char *unit = field->type == FIELD_WHOLES ? NULL : field->unit;
+    const char *unit = field->type == FIELD_WHOLES || field->type == FIELD_WORDS ? NULL : field->unit;
     snprintf(text, sizeof text, "%s%s%s%s%s%s", field->help, unit ? " (" : "", unit ? unit : "",
              unit ? ")" : "", has_default ? "; default " : "", has_default ? field->otherwise : "");
     json_set_string(schema, "description", text);

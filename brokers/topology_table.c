@@ -2,6 +2,7 @@
  * topology.h. One with `digest` is `later` too. */
 #include "brokers/topology_field.h"
 
+#define WORDS_MOST 512 /* no more fit into their text */
 #define JOB(member) offsetof(topology_t, job.member)
 #define CHECKPOINT(member) offsetof(topology_t, checkpoint.member)
 #define PLAN(member) offsetof(topology_t, plan.member)
@@ -49,7 +50,10 @@ static const field_t s_fields[] = {
      .digest = true, .help = "which model; ledger counts samples, to check the system itself"},
     {"job.model.hidden", FIELD_WHOLES, .offset = JOB(said.hidden), .count_offset = JOB(said.hidden_count),
      .element_max = MODEL_HIDDEN_MAX, .min = "1", .max = "65536", .otherwise = "[]", .unit = "[512, 256]",
-     .optional = true, .digest = true, .help = "mlp: what comes out of each hidden layer"},
+     .optional = true, .digest = true, .help = "mlp, deepfm: what comes out of each hidden layer"},
+    {"job.model.embedding", FIELD_WHOLE, .offset = JOB(said.embedding), .values = "auto", .min = "1",
+     .max = "1024", .otherwise = "auto", .optional = true, .digest = true, .unit = "values",
+     .help = "deepfm: values of a category; auto: 16"},
     {"job.model.classes", FIELD_WHOLE, .offset = JOB(said.classes), .values = "auto", .min = "1",
      .max = "65536", .otherwise = "auto", .optional = true, .digest = true, .unit = "classes",
      .help = "classes that are told apart; auto: as many as the labels of the data"},
@@ -61,7 +65,8 @@ static const field_t s_fields[] = {
      .digest = true,
      .help = "idx: files of the MNIST family; cifar10, cifar100: their binary files; tensors: "
              "train.safetensors and "
-             "test.safetensors, with x and y; counter: no files, sample i is the number i"},
+             "test.safetensors, with x and y; table: train.csv and test.csv, or .libsvm; counter: no files, "
+             "sample i is the number i"},
     {"job.data.dir", FIELD_PATH, .offset = JOB(data.dir), .otherwise = "",
      .help = "folder of the files, plain or gzipped, on every node"},
     {"job.data.split", FIELD_ENUM, .offset = JOB(data.split), .values = "share|label|dirichlet|own",
@@ -83,12 +88,34 @@ static const field_t s_fields[] = {
     {"job.data.samples", FIELD_WHOLE, .offset = JOB(data.samples), .min = "0", .max = "4294967295",
      .otherwise = "0", .digest = true, .unit = "samples",
      .help = "training samples of all regions together; 0: all there are"},
+    {"job.data.columns", FIELD_MAP,
+     .help = "kind table: what the columns are; those that are not named are left out"},
+    {"job.data.columns.label", FIELD_WORDS, .offset = JOB(data.columns.label), .element_max = 1,
+     .later = true, .otherwise = "label", .digest = true, .unit = "label",
+     .help = "the class: 0, 1, 2, ..., or -1 and 1"},
+    {"job.data.columns.categorical", FIELD_WORDS, .offset = JOB(data.columns.categorical),
+     .element_max = WORDS_MOST, .otherwise = "[]", .optional = true, .digest = true, .unit = "[user, movie]",
+     .help = "names of something, whatever they are made of; rest: all columns that are not named here"},
+    {"job.data.columns.numeric", FIELD_WORDS, .offset = JOB(data.columns.numeric), .element_max = WORDS_MOST,
+     .otherwise = "[]", .optional = true, .digest = true, .unit = "[year]",
+     .help = "numbers, which are standardized; rest: all columns that are not named here"},
+    {"job.data.columns.hash", FIELD_WHOLE, .offset = JOB(data.columns.hash), .values = "none", .min = "1",
+     .max = "16777215", .otherwise = "none", .optional = true, .digest = true, .unit = "rows",
+     .help =
+         "rows of an embedding for each categorical column, chosen by a hash of the cell: for regions whose "
+         "files are their own; none: a row for each category of the training file"},
     {"job.data.classes", FIELD_WHOLE, .offset = JOB(data.seen.classes), .values = "auto", .min = "1",
      .max = "65536", .otherwise = "auto", .optional = true, .unit = "classes",
      .help = "classes that the data were seen to have; noted in the copy of this file that a run keeps"},
     {"job.data.input", FIELD_WHOLES, .offset = JOB(data.seen.input), .element_max = MODEL_INPUT_RANK,
      .min = "1", .max = "4096", .otherwise = "[]", .unit = "[1, 28, 28]", .optional = true,
      .help = "channels, height and width that samples were seen to have; noted likewise"},
+    {"job.data.rows", FIELD_WHOLE, .offset = JOB(data.seen.rows), .values = "auto", .min = "1",
+     .max = "16777216", .otherwise = "auto", .optional = true, .unit = "rows",
+     .help = "categories that a table was seen to have, and one; noted likewise"},
+    {"job.data.categorical", FIELD_WHOLE, .offset = JOB(data.seen.categorical), .values = "auto", .min = "1",
+     .max = "4096", .otherwise = "auto", .optional = true, .unit = "columns",
+     .help = "categorical columns that it was seen to have; noted likewise"},
     {"job.epochs", FIELD_WHOLE, .offset = JOB(epochs), .min = "1", .max = "1000000", .otherwise = "1",
      .digest = true, .carry = true, .unit = "epochs", .help = "passes over the data"},
     {"job.batch", FIELD_WHOLE, .offset = JOB(batch), .min = "1", .max = "1000000", .otherwise = "64",
@@ -136,7 +163,8 @@ static const field_t s_fields[] = {
          "share of the run in which the learning rate rises from 0; steadies a start with late gradients"},
     {"job.optimizer.clip_norm", FIELD_NUMBER, .offset = JOB(optimizer.clip_norm), .min = "0",
      .max = "1000000000", .otherwise = "0", .digest = true, .later = true, .carry = true,
-     .help = "a worker's gradient that is longer than this is shortened to it before it is pushed; 0: not"},
+     .help = "a worker's gradient that is longer than this is shortened to it before it is pushed; 0: to 2 "
+             "where several asynchronous workers share a momentum, else not at all"},
     {"job.optimizer.clip_value", FIELD_NUMBER, .offset = JOB(optimizer.clip_value), .min = "0",
      .max = "1000000000", .otherwise = "0", .digest = true, .later = true, .carry = true,
      .help = "values of a worker's gradient beyond this and its negative are cut off there; 0: not"},

@@ -275,6 +275,8 @@ static bool s_parse_other(const field_t *field, const char *text, void *base)
         return s_parse_inside(field, text, base);
     case FIELD_WHOLES:
         return s_parse_wholes(field, text, base);
+    case FIELD_WORDS:
+        return words_parse(text, field->element_max, at);
     case FIELD_NAME:
     case FIELD_PATH:
     case FIELD_ENDPOINT:
@@ -302,6 +304,7 @@ static const char *s_wrong(field_type_t type)
     case FIELD_ENDPOINT:
         return "is not an endpoint";
     case FIELD_WHOLES:
+    case FIELD_WORDS:
         return "is not such a list";
     default:
         return "is not known here";
@@ -460,6 +463,8 @@ const char *value_print(const field_t *field, const void *base, char out[VALUE_T
         return s_print_inside(base, out);
     case FIELD_WHOLES:
         return s_print_wholes(field, base, out);
+    case FIELD_WORDS:
+        return words_print(at, field->element_max, out);
     case FIELD_NAME:
     case FIELD_WORD:
     case FIELD_PATH:

@@ -6,10 +6,11 @@
 #define BROKERS_TOPOLOGY_VALUE_H
 
 #include "brokers/topology_field.h"
+#include "brokers/topology_words.h"
 
 #define FIELD_WHOLES_MAX 8 /* values of a FIELD_WHOLES */
 #define VALUE_WHAT_MAX 160
-#define VALUE_TEXT_MAX (TOPOLOGY_TEXT_MAX * 2 + 8) /* every character escaped, in quotes */
+#define VALUE_TEXT_MAX (TOPOLOGY_WORDS_MAX * 2 + 8) /* every character escaped, in quotes */
 
 /* Reads `text` into the field of the struct at `base`. False with what is wrong ("\"3ms\" is not a whole
  * number") in what, and nothing written. `quoted`: it was in quotes, so it is no number. */

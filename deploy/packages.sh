@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing, and nothing when none is: packages.sh [--list] build|data|test|fuzz|torch|bench ...
+# Installs the Debian packages that are missing, and nothing when none is: packages.sh [--list] build|data|test|movielens|fuzz|torch|bench ...
 # Each group stands with the reason for it; every script of the project installs through here. --list prints the names alone.
 set -euo pipefail
 
@@ -30,6 +30,7 @@ packages() {
         echo perl             # figures of how the source is built
         echo clang-format-14  # whose format the source has
         ;;
+    movielens) echo r-base-core r-cran-dslabs ;; # 100,004 ratings, and what reads them
     fuzz) echo clang libclang-rt-14-dev ;; # its fuzzer, which coverage guides
     torch) echo python3-torch python3-numpy ;; # PyTorch, beside which models are checked
     bench)
@@ -37,7 +38,7 @@ packages() {
         echo gnuplot-nox # accuracy against time
         ;;
     *)
-        echo "packages.sh: unknown group '$1'; write build, data, test, fuzz, torch or bench" >&2
+        echo "packages.sh: unknown group '$1'; write build, data, test, movielens, fuzz, torch or bench" >&2
         return 2
         ;;
     esac

@@ -9,4 +9,4 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 cmake --build --preset release --target cloudless
 
 state=$(mktemp -d build/quickstart-XXXXXX)
-exec ./build/release/cloudless up deploy/topologies/two-regions.yaml --state "$state" --report "$state/report.json" "$@"
+exec ./build/release/cloudless up deploy/topologies/two-regions.yaml --state "$state" --report "$state/report.json" --beside asgd "$@"

@@ -19,14 +19,22 @@
 
 typedef struct dataset dataset_t;
 
+/* Columns of a table, as a topology has them: names separated by commas; NULL and empty: none. */
+#define DATASET_COLUMNS_MAX 4096
 typedef struct {
-    const char *kind;      /* of brokers/data_kinds.def */
-    const char *dir;       /* of the files; unused for counter */
-    const char *cache_dir; /* where gzipped files are unpacked; made when missing */
-    uint64_t samples;      /* counter: how many training samples. Files: 0 = all */
-    bool no_tests;         /* samples to test with are not looked for */
-    data_split_t split;    /* data/split.h; own: the files are this region's alone */
-    double alpha;          /* of dirichlet */
+    const char *label, *categorical, *numeric; /* each shorter than DATASET_COLUMNS_MAX */
+    uint64_t hash;                             /* rows of each categorical column; 0: one for each category */
+} dataset_columns_t;
+
+typedef struct {
+    const char *kind;          /* of brokers/data_kinds.def */
+    const char *dir;           /* of the files; unused for counter */
+    const char *cache_dir;     /* where gzipped files are unpacked; made when missing */
+    uint64_t samples;          /* counter: how many training samples. Files: 0 = all */
+    bool no_tests;             /* samples to test with are not looked for */
+    dataset_columns_t columns; /* of a table */
+    data_split_t split;        /* data/split.h; own: the files are this region's alone */
+    double alpha;              /* of dirichlet */
     uint64_t seed;
     const double *region_shares; /* one per region of the job, any positive scale */
     size_t region_count;
@@ -43,6 +51,10 @@ typedef struct {
     size_t channels, height, width;   /* of a picture; 1 x 1 x columns of a table; 1 x 1 x 1 for counter */
     unsigned label_least, label_most; /* of training and test samples; 0 for counter, whose labels are any */
     unsigned absent;                  /* the first class without a training sample; at most label_most + 1 */
+    /* Of a table: its first columns, which have rows of an embedding; rows, with row 0 of categories that
+     * training lacks; cells without a number, and with row 0, of training and test samples. */
+    size_t categorical, rows;
+    uint64_t missing, unknown;
 } dataset_facts_t;
 
 /* Float32 values of a sample. */

@@ -90,9 +90,14 @@ MUST_USE err_code_t model_touches(const model_t *self, const float *x, size_t co
 void model_join(const model_t *self, size_t done, size_t count, const float *part, double part_loss, float *g,
                 double *loss);
 
+/* Returns whether the model gives each sample a score: the larger, the more likely it is of class 1, of two.
+ */
+bool model_scores(const model_t *self);
+
 /* Forward only, of any number of samples: adds their summed loss and number of right answers. Normalizations
- * are by running statistics, so that a sample's answer does not depend on the others. */
+ * are by running statistics, so that a sample's answer does not depend on the others. ret_scores (count)
+ * gets the scores of a model that has some; NULL: nobody asks. */
 void model_evaluate(model_t *self, const float *w, const float *x, const uint32_t *labels, size_t count,
-                    double *add_loss, uint64_t *add_correct);
+                    double *add_loss, uint64_t *add_correct, float *ret_scores);
 
 #endif

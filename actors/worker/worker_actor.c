@@ -1,6 +1,7 @@
 #include "actors/worker/worker_actor.h"
 
 #include "actors/kit/clock.h"
+#include "actors/model/auc.h"
 #include "actors/model/model.h"
 #include "actors/worker/aside.h"
 #include "actors/worker/feeder.h"
@@ -39,11 +40,23 @@ typedef struct {
     bool evaluating;
     worker_task_t task;
     uint64_t tested, correct;
+    float *scores; /* (WORKER_TEST_BATCH); NULL: the model has none */
+    auc_t *auc;    /* of the test samples so far; NULL likewise */
     double loss;
     int64_t began_us;
 } worker_hint_t;
 
 /* ---- life ---- */
+
+static err_code_t s_open_scores(worker_hint_t *self, err_t *err)
+{
+    if (!model_scores(self->model))
+        return ERR_OK;
+    self->scores = malloc(WORKER_TEST_BATCH * sizeof *self->scores);
+    if (!self->scores)
+        return err_set(err, ERR_MEMORY, "no memory for scores");
+    return auc_new((size_t)dataset_test_samples(self->with.dataset), &self->auc, err);
+}
 
 static err_code_t s_open_feeder(worker_hint_t *self, size_t piece_max, err_t *err)
 {
@@ -75,7 +88,8 @@ static err_code_t s_open_model(worker_hint_t *self, err_t *err)
     if (several && !self->part)
         return err_set(err, ERR_MEMORY, "no memory for batches of %llu samples; choose a smaller job.batch",
                        (unsigned long long)region->batch_max);
-    return s_open_feeder(self, (size_t)most, err);
+    rc = s_open_scores(self, err);
+    return rc ? rc : s_open_feeder(self, (size_t)most, err);
 }
 
 /* A computation aside works with the core's buffers. */
@@ -156,6 +170,8 @@ static void s_close_worker(void *hint)
     if (self->feeder)
         s_log_feeder(self);
     feeder_destroy(&self->feeder);
+    free(self->scores);
+    auc_destroy(&self->auc);
     free(self->part);
     free(self);
 }
@@ -228,6 +244,8 @@ static void s_begin_evaluation(worker_hint_t *self, int64_t now_us)
 {
     self->evaluating = true;
     self->tested = self->correct = 0;
+    if (self->auc)
+        auc_clear(self->auc);
     self->loss = 0;
     self->began_us = now_us;
 }
@@ -238,9 +256,18 @@ static bool s_evaluate(worker_hint_t *self)
     feeder_samples_t samples = s_feed(self, &(feeder_piece_t){.test = true, .from = self->tested});
     if (samples.count)
         model_evaluate(self->model, self->task.params, samples.x, samples.labels, samples.count, &self->loss,
-                       &self->correct);
+                       &self->correct, self->scores);
+    if (samples.count && self->auc)
+        auc_add(self->auc, self->scores, samples.labels, samples.count);
     self->tested += samples.count;
     return samples.last;
+}
+
+/* 0: none, as messages tell it. */
+static double s_auc(const worker_hint_t *self)
+{
+    double area = self->auc ? auc_area(self->auc) : NAN;
+    return isnan(area) ? 0 : area;
 }
 
 static void s_evaluated(worker_hint_t *self)
@@ -250,7 +277,8 @@ static void s_evaluated(worker_hint_t *self)
     double loss = total ? self->loss / (double)total : NAN;
     double accuracy = total ? (double)self->correct / (double)total : NAN;
     self->evaluating = false;
-    worker_core_evaluated(self->core, loss, accuracy, now_us - self->began_us, now_us);
+    worker_result_t result = {.loss = loss, .accuracy = accuracy, .auc = s_auc(self)};
+    worker_core_evaluated(self->core, &result, now_us - self->began_us, now_us);
 }
 
 /* In whichever thread. */

@@ -491,17 +491,18 @@ void worker_core_computed(worker_core_t *self, double mean_loss, int64_t now_us)
     s_advance_worker(self, now_us);
 }
 
-void worker_core_evaluated(worker_core_t *self, double mean_loss, double accuracy, int64_t took_us,
+void worker_core_evaluated(worker_core_t *self, const worker_result_t *result, int64_t took_us,
                            int64_t now_us)
 {
     CHECK(self->slot.state == SLOT_COMPUTING && self->slot.evaluating);
     self->slot.state = SLOT_IDLE;
-    message_t *result = core_message(&self->base, KIND_evaluated, self->scheduler);
-    result->evaluated.grant = self->lease.evaluate_grant;
-    result->evaluated.loss = mean_loss;
-    result->evaluated.accuracy = accuracy;
-    result->evaluated.took_us = took_us;
-    worker_lease_keep_result(&self->lease, &result);
+    message_t *message = core_message(&self->base, KIND_evaluated, self->scheduler);
+    message->evaluated.grant = self->lease.evaluate_grant;
+    message->evaluated.loss = result->loss;
+    message->evaluated.accuracy = result->accuracy;
+    message->evaluated.auc = result->auc;
+    message->evaluated.took_us = took_us;
+    worker_lease_keep_result(&self->lease, &message);
     self->want_us = now_us;
     s_advance_worker(self, now_us);
 }
@@ -560,7 +561,7 @@ worker_core_t *worker_core_new(const worker_spec_t *spec)
     worker_pull_init(&self->pull, &self->base, &self->shards, spec);
     worker_pushes_init(&self->pushes, pushes, &self->base, &self->shards, &self->spec);
     worker_gradients_init(&self->gradients, pushes, worker_shards_all(&self->shards));
-    worker_clip_init(&self->gradients.clip, spec->topology->job.optimizer.clip_norm,
+    worker_clip_init(&self->gradients.clip, topology_clip_norm(spec->topology, spec->region_index),
                      spec->topology->job.optimizer.clip_value, spec->layout,
                      worker_shards_all(&self->shards));
     return self;

@@ -48,13 +48,20 @@ typedef struct {
     float *gradient;     /* (N) to be filled; borrowed until the task is done; NULL for evaluate */
 } worker_task_t;
 
+/* Of the whole test set. */
+typedef struct {
+    double loss; /* mean */
+    double accuracy;
+    double auc; /* area under the ROC curve of two classes; 0: none */
+} worker_result_t;
+
 worker_core_t *worker_core_new(const worker_spec_t *spec);
 
 bool worker_core_take_task(worker_core_t *self, worker_task_t *ret_task);
 /* The task that is likely to come next, as far as is known: its samples may be prepared. */
 bool worker_core_foresee(const worker_core_t *self, bool *ret_evaluate, uint64_t *ret_batch);
 void worker_core_computed(worker_core_t *self, double mean_loss, int64_t now_us);
-void worker_core_evaluated(worker_core_t *self, double mean_loss, double accuracy, int64_t took_us,
+void worker_core_evaluated(worker_core_t *self, const worker_result_t *result, int64_t took_us,
                            int64_t now_us);
 
 uint64_t worker_core_done(const worker_core_t *self); /* batches applied by every shard */

@@ -1,3 +1,4 @@
+#include "deploy/cli/beside.h"
 #include "deploy/cli/commands.h"
 
 #include "actors/kit/clock.h"
@@ -152,13 +153,33 @@ static int s_run_up(const cli_args_t *args)
     return status;
 }
 
+/* A run, and what another strategy would have taken where that is asked for. */
+static int s_run_beside(const cli_args_t *args)
+{
+    err_t err = {0};
+    size_t set_count;
+    const char *const *sets = cli_values(args, "set", &set_count);
+    bool tells = !cli_has(args, "json") && !cli_has(args, "quiet");
+    beside_t *beside = calloc(1, sizeof *beside);
+    CHECK(beside);
+    int status = beside_prepare(beside, cli_value(args, "beside"), cli_positional(args), sets, set_count,
+                                cli_value(args, "seed"), &err)
+                     ? command_fail(EXIT_WRONG, "up", "%s", err.text)
+                     : s_run_up(args);
+    if (!status && tells)
+        beside_print(beside);
+    beside_fini(beside);
+    free(beside);
+    return status;
+}
+
 const cli_command_t command_up = {
     .name = "up",
     .summary = "Trains on this machine: all regions, each a process of its own, links emulated as the "
                "topology says.",
     .positional = "TOPOLOGY",
     .example = "cloudless up deploy/topologies/two-regions.yaml --state run1 --set job.epochs=2",
-    .run = s_run_up,
+    .run = s_run_beside,
     .computes = true,
     .waits = true,
     .options = {
@@ -167,6 +188,7 @@ const cli_command_t command_up = {
          "go on from the snapshots in the state directory; job.epochs and job.optimizer may be others"},
         {"report", 0, "FILE", "write the final report as JSON"},
         {"isolate", 0, "WHAT", COMMANDS_ISOLATE},
+        {"beside", 0, "STRATEGY", "say at the end what that strategy would have taken, simulated"},
         {"set", 0, "KEY=VALUE", "change a key of the topology, as in job.sync.every=4; may be repeated"},
         {"seed", 0, "N", "same as --set job.seed=N"},
 #ifdef CLOUDLESS_FAILPOINTS

@@ -226,6 +226,8 @@ static err_code_t s_replace(const launch_t *launch, const topology_t *former, co
         rc = err_set(err, ERR_IN_USE, "%s: %s, process %d, works there with other settings; stop it first",
                      launch->state_dir, role, (int)holder);
     if (!rc)
+        rc = launch_keep_seen(launch, former, err);
+    if (!rc)
         rc = s_ask_shards(launch, whole, err);
     if (!rc)
         rc = statedir_carry(state, launch->digest, changes, err);

@@ -337,9 +337,12 @@ size_t dial_room(const launch_t *launch, FILE *out)
     free(layout);
     /* Parameters and what the optimizer remembers, of each snapshot that is kept, and one
      * that is being written. */
-    uint64_t tensors = 1 + optimizer_tensors(optimizer_find(topology->job.optimizer.name));
-    uint64_t wanted = topology->region_count * parameters * tensors * sizeof(float) *
-                      (topology->checkpoint.keep + topology->checkpoint.marks + 1);
+    const optimizer_row_t *optimizer = optimizer_find(topology->job.optimizer.name);
+    uint64_t tensors = topology->region_count;
+    for (size_t r = 0; r < topology->region_count; r++)
+        tensors += optimizer_state(optimizer, topology_lanes(topology, r));
+    uint64_t wanted =
+        parameters * tensors * sizeof(float) * (topology->checkpoint.keep + topology->checkpoint.marks + 1);
     char need[UNITS_TEXT_MAX], have[UNITS_TEXT_MAX];
     if (!s_free_bytes(launch->state_dir, &there) || there >= wanted)
         return 0;

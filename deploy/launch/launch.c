@@ -1,6 +1,5 @@
 #include "deploy/launch/launch.h"
 
-#include "actors/model/model.h"
 #include "brokers/broker.h"
 #include "brokers/topology_all.h"
 #include "codec/base/failpoint.h"
@@ -207,20 +206,16 @@ err_code_t launch_replace_topology(const launch_t *self, const topology_t *chang
     return rc;
 }
 
-/* A run goes on with the model that it was begun with, whatever its data have become: as it was noted then,
- * or, before it was, as the model is when nothing is said. */
-static err_code_t s_keep_seen(launch_t *self, err_t *err)
+static err_code_t s_keep_seen(const launch_t *self, err_t *err)
 {
     char path[STATEDIR_PATH_MAX + 32];
-    topology_t *former = NULL, *topology = self->topology;
+    topology_t *former = NULL;
     snprintf(path, sizeof path, "%s/" LAUNCH_TOPOLOGY_FILE, self->state_dir);
     if (topology_read(path, NULL, 0, &former, NULL))
         return ERR_OK; /* it is new, or what lies there says nothing */
-    topology->job.data.seen = former->job.data.seen;
+    err_code_t rc = launch_keep_seen(self, former, err);
     topology_destroy(&former);
-    topology_note_seen(topology, &model_row(topology->job.said.name)->otherwise);
-    err_code_t rc = self->facts.kind ? model_accepts(&topology->job.model, &self->facts, err) : ERR_OK;
-    return rc ? err_prefix(err, rc, "%s: the data are not those it was begun with", self->state_dir) : ERR_OK;
+    return rc;
 }
 
 static err_code_t s_open_run(launch_t *self, err_t *err)

@@ -121,6 +121,10 @@ size_t launch_print_absent(const launch_t *self, const char *before, FILE *out);
  * looked for. */
 MUST_USE err_code_t launch_try_dataset(launch_t *self, err_t *err);
 
+/* Goes on with the model that a run was begun with, whatever its data have become: as was noted then in its
+ * topology, or, before it was, as the model is when nothing is said. Errors: those of model_accepts. */
+MUST_USE err_code_t launch_keep_seen(const launch_t *self, const topology_t *former, err_t *err);
+
 /* Opens the data set as a region sees it, compares and derives. Errors: those of dataset_open, and as
  * above. */
 MUST_USE err_code_t launch_open_dataset(launch_t *self, size_t region_index, err_t *err);

@@ -19,6 +19,10 @@ dataset_spec_t launch_dataset_spec(const topology_t *topology, size_t region, do
                             .dir = topology_data_dir(topology, region),
                             .samples = own ? 0 : topology->job.data.samples,
                             .no_tests = !topology_tests(topology, region),
+                            .columns = {.label = topology->job.data.columns.label,
+                                        .categorical = topology->job.data.columns.categorical,
+                                        .numeric = topology->job.data.columns.numeric,
+                                        .hash = topology->job.data.columns.hash},
                             .split = topology->job.data.split,
                             .alpha = topology->job.data.alpha,
                             .seed = topology->job.seed,
@@ -178,6 +182,15 @@ static err_code_t s_look(launch_t *self, size_t which, bool thorough, dataset_fa
     if (!rc)
         *ret_facts = all;
     return rc;
+}
+
+err_code_t launch_keep_seen(const launch_t *self, const topology_t *former, err_t *err)
+{
+    topology_t *topology = self->topology;
+    topology->job.data.seen = former->job.data.seen;
+    topology_note_seen(topology, &model_row(topology->job.said.name)->otherwise);
+    err_code_t rc = self->facts.kind ? model_accepts(&topology->job.model, &self->facts, err) : ERR_OK;
+    return rc ? err_prefix(err, rc, "%s: the data are not those it was begun with", self->state_dir) : ERR_OK;
 }
 
 /* Samples that regions have of their own are counted by the topology: nobody has all of their files. */

@@ -10,7 +10,8 @@
 typedef struct {
     const char *job, *state, *machine, *failure, *waits_for, *stopper, *refused, *carried_on;
     uint64_t pid, samples, samples_total, restarts, wan_sent_bytes;
-    double done_share, samples_per_s, left_s, elapsed_s, train_s, loss, test_accuracy, cost, still_s;
+    double done_share, samples_per_s, left_s, elapsed_s, train_s, loss, test_accuracy, test_auc, cost,
+        still_s;
 } picture_run_t;
 
 #define RUN(member, type, unit, help, head) ROW_FIELD(picture_run_t, member, type, unit, help, head)
@@ -33,6 +34,7 @@ const row_field_t picture_run_fields[] = {
     RUN(train_s, ROW_NUMBER, "s", "training time of the whole job", NULL),
     RUN(loss, ROW_NUMBER, "", "mean training loss of the newest batches", "loss"),
     RUN(test_accuracy, ROW_NUMBER, "", "of the newest evaluation", "accuracy"),
+    RUN(test_auc, ROW_NUMBER, "", "area under the ROC curve, of the newest evaluation of two classes", "AUC"),
     RUN(wan_sent_bytes, ROW_COUNT, "bytes", "between regions", "WAN"),
     RUN(cost, ROW_NUMBER, "price", "of machines and of what was sent, so far", "cost"),
     RUN(restarts, ROW_COUNT, "", "actors placed again after they had run", "restarts"),
@@ -184,6 +186,7 @@ static void s_put_run(json_value_t *document, const global_core_t *core, const h
         .train_s = s_seconds(totals.train_us),
         .loss = totals.loss,
         .test_accuracy = totals.accuracy,
+        .test_auc = totals.auc,
         .wan_sent_bytes = totals.wan_sent_bytes,
         .cost = totals.cost,
         .restarts = totals.restarts,

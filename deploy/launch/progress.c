@@ -29,7 +29,7 @@ typedef struct {
     const headway_t *headway;
     int64_t now_us;
     uint64_t wan_bytes;
-    double share, loss, accuracy;
+    double share, loss, accuracy, auc;
 } scene_t;
 
 static void s_mean(double value, double *sum, double *count)
@@ -48,7 +48,7 @@ static scene_t s_scene(const progress_t *self, const global_core_t *core, const 
                      .headway = headway,
                      .now_us = now_us,
                      .share = headway_share(core, SIZE_MAX)};
-    double loss = 0, losses = 0, accuracy = 0, accuracies = 0;
+    double loss = 0, losses = 0, accuracy = 0, accuracies = 0, auc = 0, aucs = 0;
     for (size_t r = 0; r < global_core_topology(core)->region_count; r++) {
         const message_t *report = global_core_region(core, r).report;
         if (!report)
@@ -56,9 +56,11 @@ static scene_t s_scene(const progress_t *self, const global_core_t *core, const 
         scene.wan_bytes += report->region_report.wan_sent_bytes;
         s_mean(report->region_report.loss, &loss, &losses);
         s_mean(report->region_report.test_accuracy, &accuracy, &accuracies);
+        s_mean(report_auc(report->region_report.test_auc), &auc, &aucs);
     }
     scene.loss = losses > 0 ? loss / losses : NAN;
     scene.accuracy = accuracies > 0 ? accuracy / accuracies : NAN;
+    scene.auc = aucs > 0 ? auc / aucs : NAN;
     return scene;
 }
 
@@ -150,6 +152,8 @@ static void s_accuracy(const scene_t *scene, part_t *part)
 {
     if (isfinite(scene->accuracy))
         s_add_text(part, "accuracy %.4f", scene->accuracy);
+    if (isfinite(scene->auc))
+        s_add_text(part, "%sAUC %.4f", part->length ? "  " : "", scene->auc);
 }
 
 static void s_wan(const scene_t *scene, part_t *part)

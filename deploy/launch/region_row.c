@@ -12,7 +12,8 @@ typedef struct {
 #define COUNTER(name, stored, add, word, state, progress, report, json, unit, help) uint64_t json;
 #include "codec/wire/counters.def"
     double seen_s, done_share, samples_per_s, left_s, train_s, compute_s, rented_s, loss, test_accuracy,
-        keep_lag_s, worker_start_s, worker_start_median_s, join_s, still_s, rent_cost, wan_cost, cost;
+        test_auc, keep_lag_s, worker_start_s, worker_start_median_s, join_s, still_s, rent_cost, wan_cost,
+        cost;
 } region_row_t;
 
 #define BOTH(member, type, unit, help, head, final_head)                                                     \
@@ -60,6 +61,8 @@ const row_field_t region_row_fields[] = {
 #include "codec/wire/counters.def"
     BOTH(loss, ROW_NUMBER, "", "mean training loss of the newest batches", "loss", NULL),
     BOTH(test_accuracy, ROW_NUMBER, "", "of the newest evaluation", "accuracy", NULL),
+    BOTH(test_auc, ROW_NUMBER, "", "area under the ROC curve, of the newest evaluation of two classes", NULL,
+         NULL),
     BOTH(units, ROW_COUNT, "", "that its offers have", NULL, NULL),
     BOTH(rented, ROW_TEXT, "", "what was paid for: units times seconds, or of all units together", NULL,
          "rented"),
@@ -174,7 +177,8 @@ json_value_t *region_row_new(const global_core_t *core, const headway_t *headway
                         .shards = headway ? report->shards : spec->shards,
                         .units = s_units(spec),
                         .loss = report->loss,
-                        .test_accuracy = report->test_accuracy};
+                        .test_accuracy = report->test_accuracy,
+                        .test_auc = report_auc(report->test_auc)};
     s_put_counts(&row, report);
     s_put_counters(&row, message);
     s_put_times(&row, report);

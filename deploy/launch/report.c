@@ -120,10 +120,16 @@ static json_value_t *s_curve(const global_core_t *core, const topology_t *topolo
         json_set_number(row, "loss", items[i].row->loss);
         json_set_number(row, "test_accuracy", items[i].row->test_accuracy);
         json_set_number(row, "test_loss", items[i].row->test_loss);
+        json_set_number(row, "test_auc", report_auc(items[i].row->test_auc));
         json_add_moved(curve, &row);
     }
     free(items);
     return curve;
+}
+
+double report_auc(double told)
+{
+    return told > 0 ? told : NAN;
 }
 
 static void s_mean(double value, double weight, double *sum, double *weights)
@@ -151,7 +157,7 @@ static void s_put_counters(json_value_t *document, const report_totals_t *totals
 report_totals_t report_totals(const global_core_t *core, const report_context_t *context)
 {
     report_totals_t totals = {0};
-    double loss = 0, loss_weights = 0, accuracy = 0, accuracy_weights = 0;
+    double loss = 0, loss_weights = 0, accuracy = 0, accuracy_weights = 0, auc = 0, auc_weights = 0;
     for (size_t r = 0; r < context->topology->region_count; r++) {
         const message_t *report = global_core_region(core, r).report;
         if (!report)
@@ -170,9 +176,11 @@ report_totals_t report_totals(const global_core_t *core, const report_context_t 
             totals.train_us = report->region_report.train_us;
         s_mean(report->region_report.loss, weight, &loss, &loss_weights);
         s_mean(report->region_report.test_accuracy, weight, &accuracy, &accuracy_weights);
+        s_mean(report_auc(report->region_report.test_auc), weight, &auc, &auc_weights);
     }
     totals.loss = loss_weights > 0 ? loss / loss_weights : NAN;
     totals.accuracy = accuracy_weights > 0 ? accuracy / accuracy_weights : NAN;
+    totals.auc = auc_weights > 0 ? auc / auc_weights : NAN;
     return totals;
 }
 
@@ -274,6 +282,7 @@ json_value_t *report_new(const global_core_t *core, const report_context_t *cont
     char advice[DIVERGING_ADVICE_MAX];
     json_set_string(report, "divergence_advice", diverging_advice(topology, advice));
     json_set_number(report, "test_accuracy", totals.accuracy);
+    json_set_number(report, "test_auc", totals.auc);
     json_set_u64(report, "rounds", totals.rounds);
     json_set_u64(report, "restarts", totals.restarts);
     s_put_counters(report, &totals);
@@ -369,6 +378,8 @@ void report_print_table(const json_value_t *report, FILE *out)
             json_get_string(report, "strategy", ""));
     s_print_number(out, "loss", json_get_number(report, "final_loss", NAN));
     s_print_number(out, "test accuracy", json_get_number(report, "test_accuracy", NAN));
+    if (isfinite(json_get_number(report, "test_auc", NAN)))
+        s_print_number(out, "test AUC", json_get_number(report, "test_auc", NAN));
     uint64_t processes = json_get_u64(report, "process_restarts", 0);
     char also[48] = "";
     if (processes)

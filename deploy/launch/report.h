@@ -21,18 +21,21 @@ typedef struct {
     const char *changes; /* that the run was carried on with, as statedir_run tells; NULL: none */
 } report_context_t;
 
+/* An area under a ROC curve as messages tell it, in which 0 is none: NaN then. */
+double report_auc(double told);
+
 json_value_t *report_new(const global_core_t *core, const report_context_t *context);
 
 /* The cost of a region so far. */
 global_cost_t report_cost(const global_core_t *core, const report_context_t *context, size_t region);
 
-/* Sums over regions; loss and accuracy are means weighted by samples, NaN without any. */
+/* Sums over regions; loss, accuracy and auc are means weighted by samples, NaN without any. */
 typedef struct {
     uint64_t samples, samples_total, restarts, rounds, wan_sent_bytes;
 #define COUNTER(name, stored, add, word, state, progress, report, json, unit, help) uint64_t json;
 #include "codec/wire/counters.def"
     int64_t train_us, lived_us;
-    double loss, accuracy, cost;
+    double loss, accuracy, auc, cost;
 } report_totals_t;
 report_totals_t report_totals(const global_core_t *core, const report_context_t *context);
 

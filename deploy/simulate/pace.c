@@ -85,7 +85,8 @@ typedef struct {
 static void s_evaluate(void *hint)
 {
     tests_t *self = hint;
-    model_evaluate(self->model, self->w, self->x, self->labels, TEST_BATCH, &self->loss, &self->correct);
+    model_evaluate(self->model, self->w, self->x, self->labels, TEST_BATCH, &self->loss, &self->correct,
+                   NULL);
 }
 
 static err_code_t s_measure_tests(const topology_t *topology, int64_t least_us, pace_t *self, err_t *err)

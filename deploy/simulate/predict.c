@@ -118,7 +118,8 @@ static int64_t s_computes(void *hint, size_t node, uint64_t samples)
 static int64_t s_commits(void *hint)
 {
     world_t *self = hint;
-    size_t state = optimizer_tensors(optimizer_find(self->topology->job.optimizer.name));
+    size_t state = optimizer_state(optimizer_find(self->topology->job.optimizer.name),
+                                   topology_lanes(self->topology, 0));
     double copies = 1 + (double)state + (self->topology->region_count > 1);
     double bytes_us = 1e6 * copies * (double)self->sizes.plain[0] / self->spec->pace.commit_bytes_per_s;
     self->background_us += bytes_us;

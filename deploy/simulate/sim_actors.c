@@ -514,5 +514,5 @@ void sim_evaluate(sim_t *self, size_t index, int64_t took_us)
 {
     sim_actor_t *actor = &self->actors[index];
     actor->computing = false;
-    worker_core_evaluated(actor->core, 0, 0, took_us, self->now_us);
+    worker_core_evaluated(actor->core, &(worker_result_t){0}, took_us, self->now_us);
 }

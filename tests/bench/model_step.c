@@ -9,6 +9,7 @@
 #include "tests/bench/kit/bench.h"
 #include "tests/bench/kit/turns.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -24,7 +25,8 @@ static const struct {
     double target; /* of PyTorch's time */
 } MODELS[] = {{{.name = "lenet"}, 64, 0.40},
               {{.name = "resnet20", .input = {3, 32, 32}}, 64, 1},
-              {{.name = "resnet18", .input = {3, 32, 32}}, 32, 1}};
+              {{.name = "resnet18", .input = {3, 32, 32}}, 32, 1},
+              {{.name = "deepfm", .input = {1, 1, 4}, .rows = 10303, .categorical = 3}, 512, 0.3}};
 #define MODEL_COUNT (sizeof MODELS / sizeof *MODELS)
 
 static float *s_random(rng_t *rng, size_t n)
@@ -60,6 +62,10 @@ static bool s_prepare_step(void *hint)
     self->w = s_random(&rng, n);
     self->g = s_random(&rng, n);
     self->x = s_random(&rng, self->batch * model_sample_size(self->model));
+    size_t columns = model_sample_size(self->model);
+    for (size_t i = 0; i < self->batch * columns; i++)
+        if (i % columns < self->spec->categorical) /* rows of an embedding */
+            self->x[i] = floorf(self->x[i] * (float)self->spec->rows);
     self->labels = calloc(self->batch, sizeof *self->labels);
     CHECK(self->labels);
     for (size_t i = 0; i < self->batch; i++)

@@ -80,8 +80,9 @@ def check(cloudless, work, model, name, data):
     return right == reported
 
 
-# Which data a model is trained on here; a model that is not named is trained on pictures. The ledger counts, and computes nothing.
-NOT_HERE = {"ledger"}
+# Which data a model is trained on here; a model that is not named is trained on pictures. The ledger counts, and computes nothing;
+# deepfm is trained on tables, and says nothing of its layers yet.
+NOT_HERE = {"ledger", "deepfm"}
 
 
 def main(cloudless):

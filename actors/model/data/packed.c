@@ -1,7 +1,6 @@
 #include "actors/model/data/packed.h"
 
-#include "codec/base/hash.h"
-#include "store/file.h"
+#include "actors/model/data/cached.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,22 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #define CHUNK_SIZE (256 << 10)
-#define LOCK_TRIES 500 /* times LOCK_PAUSE_NS: 10 s */
-#define LOCK_PAUSE_NS 20000000L
-
-static err_code_t s_io(err_t *err, const char *what, const char *path)
-{
-    bool full = errno == ENOSPC || errno == EDQUOT;
-    return err_set(err, full ? ERR_FULL : ERR_IO, "%s: cannot %s: %s", path, what, strerror(errno));
-}
 
 static err_code_t s_wrong_size(const char *path, const packed_spec_t *spec, uint64_t expected, uint64_t found,
                                err_t *err)
@@ -62,7 +51,7 @@ static err_code_t s_map_fd(int fd, const char *path, const packed_spec_t *spec, 
     packed_t self = {.size = (size_t)status.st_size, .map_size = (size_t)status.st_size};
     self.map = self.size ? mmap(NULL, self.size, PROT_READ, MAP_SHARED, fd, 0) : NULL;
     if (self.map == MAP_FAILED)
-        return s_io(err, "map", path);
+        return cached_io(err, "map", path);
     self.bytes = self.map;
     err_code_t code = s_check_map(path, spec, &self, err);
     if (code)
@@ -76,7 +65,7 @@ static err_code_t s_map(const char *path, const packed_spec_t *spec, packed_t *r
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is refused, not waited for */
     if (fd < 0)
-        return s_io(err, "open", path);
+        return cached_io(err, "open", path);
     err_code_t code = s_map_fd(fd, path, spec, ret_self, err);
     close(fd);
     return code;
@@ -87,20 +76,6 @@ void packed_close(packed_t *self)
     if (self->map)
         munmap(self->map, self->map_size);
     *self = (packed_t){0};
-}
-
-static err_code_t s_write_all(int fd, const uint8_t *bytes, size_t size, const char *path, err_t *err)
-{
-    while (size) {
-        ssize_t written = write(fd, bytes, size);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return s_io(err, "write", path);
-        bytes += written;
-        size -= (size_t)written;
-    }
-    return ERR_OK;
 }
 
 /* Fills the chunk unless the file ends before; gzread alone may stop at a boundary inside. A damaged or cut
@@ -143,7 +118,7 @@ static err_code_t s_take_chunk(const char *path, const packed_spec_t *spec, int 
     if (!code && found + size > PACKED_SIZE_MAX)
         code = err_set(err, ERR_LIMIT, "%s: more than the %llu bytes a file may have", path,
                        (unsigned long long)PACKED_SIZE_MAX);
-    return !code && fd >= 0 ? s_write_all(fd, chunk, size, path, err) : code;
+    return !code && fd >= 0 ? cached_write(fd, chunk, size, path, err) : code;
 }
 
 /* Reads a packed file to its end, or its beginning alone, into `fd` where that is not -1. */
@@ -169,85 +144,38 @@ static err_code_t s_read_packed(const char *path, const packed_spec_t *spec, int
 {
     gzFile file = gzopen(path, "rbe");
     if (!file)
-        return s_io(err, "open", path);
+        return cached_io(err, "open", path);
     gzbuffer(file, CHUNK_SIZE);
     err_code_t code = s_inflate(file, path, spec, fd, err);
     gzclose(file);
     return code;
 }
 
-/* Unpacks into a temporary file of our own beside `path` and renames it when it is whole and on disk. */
-static err_code_t s_unpack(const char *gz_path, const packed_spec_t *spec, const char *path, err_t *err)
-{
-    char temp_path[PATH_MAX];
-    if (snprintf(temp_path, sizeof temp_path, "%s.XXXXXX", path) >= (int)sizeof temp_path)
-        return err_set(err, ERR_LIMIT, "%.200s...: path too long", path);
-    int fd = mkostemp(temp_path, O_CLOEXEC);
-    if (fd < 0)
-        return s_io(err, "create", temp_path);
-    err_code_t code = s_read_packed(gz_path, spec, fd, err);
-    if (!code && (fchmod(fd, 0644) < 0 || fsync(fd) < 0))
-        code = s_io(err, "write", temp_path);
-    close(fd);
-    if (!code && rename(temp_path, path) < 0)
-        code = s_io(err, "rename", temp_path);
-    if (code)
-        unlink(temp_path);
-    return code;
-}
+typedef struct {
+    const char *path;
+    const packed_spec_t *spec;
+} unpack_t;
 
-/* Takes the lock, or goes on without it: since the result appears whole, two that unpack at once only waste
- * time, and a holder that was stopped must not stop everybody. Returns what to close, or -1. */
-static int s_lock(const char *path)
+static err_code_t s_unpack(void *hint, int fd, const char *path, err_t *err)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    for (int i = 0; fd >= 0 && i < LOCK_TRIES; i++) {
-        if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
-            break;
-        nanosleep(&(struct timespec){.tv_nsec = LOCK_PAUSE_NS}, NULL);
-    }
-    return fd;
-}
-
-/* CACHE/NAME.DIGEST, another name for each source: two data sets have files of the same names, and one may
- * change. */
-static err_code_t s_cache_path(const char *cache_dir, const char *gz_path, char ret_path[PATH_MAX],
-                               err_t *err)
-{
-    char real[PATH_MAX], source[PATH_MAX + 64];
-    struct stat status;
-    if (!realpath(gz_path, real) || stat(real, &status) < 0)
-        return s_io(err, "resolve", gz_path);
-    int length = snprintf(source, sizeof source, "%s %lld %lld.%09ld", real, (long long)status.st_size,
-                          (long long)status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
-    uint64_t digest = hash_checksum(source, (size_t)length);
-    const char *name = strrchr(gz_path, '/') ? strrchr(gz_path, '/') + 1 : gz_path;
-    const char *end = strstr(name, ".gz");
-    if (snprintf(ret_path, PATH_MAX, "%s/%.*s.%016llx", cache_dir, end ? (int)(end - name) : NAME_MAX, name,
-                 (unsigned long long)digest) >= PATH_MAX)
-        return err_set(err, ERR_LIMIT, "%.200s...: path too long", cache_dir);
-    return ERR_OK;
+    const unpack_t *self = hint;
+    (void)path;
+    return s_read_packed(self->path, self->spec, fd, err);
 }
 
 static err_code_t s_open_kept(const char *gz_path, const packed_spec_t *spec, packed_t *ret_self, err_t *err)
 {
-    char path[PATH_MAX], lock_path[PATH_MAX];
+    char path[PATH_MAX], name[NAME_MAX + 1], stamp[CACHED_STAMP_MAX];
     if (!spec->cache_dir)
         return err_set(err, ERR_CONFIG, "%s: is packed, and there is no directory to unpack it to", gz_path);
-    err_code_t code = file_make_dirs(spec->cache_dir, err);
+    snprintf(name, sizeof name, "%s", strrchr(gz_path, '/') ? strrchr(gz_path, '/') + 1 : gz_path);
+    if (strstr(name, ".gz"))
+        *strstr(name, ".gz") = '\0';
+    err_code_t code = cached_stamp(gz_path, stamp, err);
     if (!code)
-        code = s_cache_path(spec->cache_dir, gz_path, path, err);
-    if (!code && snprintf(lock_path, sizeof lock_path, "%s.lock", path) >= (int)sizeof lock_path)
-        code = err_set(err, ERR_LIMIT, "%.200s...: path too long", path);
-    if (code)
-        return code;
-    if (access(path, F_OK) < 0) {
-        int lock = s_lock(lock_path);
-        if (access(path, F_OK) < 0) /* still: nobody else unpacked it while we waited */
-            code = s_unpack(gz_path, spec, path, err);
-        if (lock >= 0)
-            close(lock);
-    }
+        code = cached_path(spec->cache_dir, name, stamp, strlen(stamp), path, err);
+    if (!code)
+        code = cached_make(path, s_unpack, &(unpack_t){gz_path, spec}, err);
     return code ? code : s_map(path, spec, ret_self, err);
 }
 
@@ -256,7 +184,7 @@ static err_code_t s_open_in_memory(const char *path, const packed_spec_t *spec, 
 {
     int fd = memfd_create("data", MFD_CLOEXEC);
     if (fd < 0)
-        return s_io(err, "unpack", path);
+        return cached_io(err, "unpack", path);
     err_code_t code = s_read_packed(path, spec, fd, err);
     if (!code)
         code = s_map_fd(fd, path, spec, ret_self, err);
@@ -287,7 +215,7 @@ err_code_t packed_find(const char *dir, const char *name, char ret_path[PATH_MAX
         if (stat(ret_path, &status) == 0)
             return ERR_OK;
         if (errno != ENOENT && errno != ENOTDIR)
-            return s_io(err, "open", ret_path);
+            return cached_io(err, "open", ret_path);
     }
     return err_set(err, ERR_NOT_FOUND, "%s/%s: no such file, nor with .gz", dir, name);
 }

@@ -11,7 +11,7 @@
 #include "codec/base/err.h"
 
 /* Appends the layers to a graph that has its samples and no layer, for a spec in which everything is said;
- * none: the ledger. The names of the layers are those of the same model in PyTorch.
+ * none: the ledger, and deepfm. The names of the layers are those of the same model in PyTorch.
  *
  * Errors   ERR_CONFIG: what the model cannot be made of, and what to write */
 typedef err_code_t model_family_t(const model_spec_t *spec, graph_t *graph, err_t *err);

@@ -112,6 +112,7 @@ void global_regions_add_row(global_regions_t *self, size_t index, const message_
         .loss = message->curve.loss,
         .test_accuracy = message->curve.test_accuracy,
         .test_loss = message->curve.test_loss,
+        .test_auc = message->curve.test_auc,
     };
 }
 

@@ -22,7 +22,7 @@ typedef enum { RUN_STARTING, RUN_TRAINING, RUN_STOPPING, RUN_DONE, RUN_DRAINED, 
 typedef struct {
     uint64_t index;
     int64_t train_us;
-    double epoch, loss, test_accuracy, test_loss;
+    double epoch, loss, test_accuracy, test_loss, test_auc; /* 0: no such area */
 } curve_row_t;
 
 #endif

@@ -41,6 +41,7 @@ static message_t *s_row(const void *core, size_t region, size_t index)
     curve->curve.loss = row->loss;
     curve->curve.test_accuracy = row->test_accuracy;
     curve->curve.test_loss = row->test_loss;
+    curve->curve.test_auc = row->test_auc;
     return curve;
 }
 

@@ -8,6 +8,11 @@ size_t base_regions(const base_t *self)
     return self->spec.topology->region_count;
 }
 
+size_t base_lanes(const base_t *self)
+{
+    return topology_lanes(self->spec.topology, self->spec.region_index);
+}
+
 size_t base_bytes(const base_t *self)
 {
     return self->spec.elements * sizeof(float);

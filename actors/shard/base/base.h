@@ -70,6 +70,7 @@ void base_fini(base_t *self);
 
 size_t base_regions(const base_t *self);
 size_t base_bytes(const base_t *self);     /* of a tensor of this shard */
+size_t base_lanes(const base_t *self);     /* in which the optimizer's steps take turns */
 uint64_t base_members(const base_t *self); /* a bit for each region */
 
 /* The state to be stored is another than before. */

@@ -21,7 +21,7 @@ static void s_bases(const intake_t *self, uint64_t ret_base[AHEAD_BASES])
     const replica_t *replica = self->replica;
     ret_base[0] = s_id(replica->parameters);
     ret_base[1] = s_id(replica->open);
-    for (size_t i = 0; i < OPTIMIZER_TENSORS_MAX; i++)
+    for (size_t i = 0; i < OPTIMIZER_STATE_MAX; i++)
         ret_base[2 + i] = s_id(replica->state[i]);
 }
 

@@ -15,7 +15,7 @@
 #define SHARD_STAGED_MAX 2u        /* incomplete pushes per worker: one under way and one that overtakes it */
 #define SHARD_INTERVALS_MAX 16384u /* of the applied set: what surely fits a map frame, twice */
 #define HELD_RESTORED SIZE_MAX
-#define AHEAD_BASES (2u + OPTIMIZER_TENSORS_MAX)
+#define AHEAD_BASES (2u + OPTIMIZER_STATE_MAX)
 
 typedef struct {
     bool used;

@@ -21,6 +21,7 @@ static optimizer_t s_optimizer(const topology_t *topology)
 void replica_init(replica_t *self, base_t *base, const exchange_t *exchange)
 {
     *self = (replica_t){.base = base, .exchange = exchange, .optimizer = s_optimizer(base->spec.topology)};
+    self->optimizer.nesterov |= base_lanes(self->base) > 1; /* a lane looks ahead for what the others know */
     spans_init(&self->spans, base->spec.tensors, base->spec.first, base->spec.first + base->spec.elements);
     self->scratch = malloc(2 * SHARD_BLOCK * sizeof *self->scratch);
     self->sums = malloc(SHARD_BLOCK * sizeof *self->sums);
@@ -29,14 +30,21 @@ void replica_init(replica_t *self, base_t *base, const exchange_t *exchange)
     self->exchange->derive(self);
 }
 
+void replica_begin_state(replica_t *self)
+{
+    size_t count = optimizer_state(optimizer_find(self->optimizer.kind), base_lanes(self->base));
+    for (size_t i = 0; i < count; i++) {
+        if (!self->state[i])
+            self->state[i] = buf_new_zero(base_bytes(self->base));
+        CHECK(self->state[i]);
+    }
+}
+
 void replica_start(replica_t *self, buf_t **parameters_p)
 {
     self->parameters = *parameters_p;
     *parameters_p = NULL;
-    for (size_t i = 0; i < optimizer_tensors(optimizer_find(self->optimizer.kind)); i++) {
-        self->state[i] = buf_new_zero(base_bytes(self->base));
-        CHECK(self->state[i]);
-    }
+    replica_begin_state(self);
     start_begin(self);
 }
 
@@ -46,7 +54,7 @@ void replica_fini(replica_t *self)
     free(self->pending);
     free(self->pending_parts);
     buf_destroy(&self->parameters);
-    for (size_t i = 0; i < OPTIMIZER_TENSORS_MAX; i++)
+    for (size_t i = 0; i < OPTIMIZER_STATE_MAX; i++)
         buf_destroy(&self->state[i]);
     buf_destroy(&self->open);
     buf_destroy(&self->residual);

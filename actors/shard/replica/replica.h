@@ -20,7 +20,7 @@
 #include "codec/tensor/patch.h"
 #include "codec/tensor/spans.h"
 
-#define REPLICA_TENSORS_MAX (7u + OPTIMIZER_TENSORS_MAX)
+#define REPLICA_TENSORS_MAX (7u + OPTIMIZER_STATE_MAX)
 #define REPLICA_STEPPED (1u + OPTIMIZER_TENSORS_MAX) /* tensors that a step changes */
 #define SHARD_SPARES 3u                              /* released buffers kept for the next copy on write */
 
@@ -132,8 +132,8 @@ typedef struct {
     const encoding_t *encoding;
     encoding_setting_t encoding_setting;
     buf_t *parameters, *open;
-    buf_t *state[OPTIMIZER_TENSORS_MAX]; /* what the optimizer remembers */
-    uint64_t state_steps;                /* that these have had */
+    buf_t *state[OPTIMIZER_STATE_MAX]; /* what the optimizer remembers */
+    uint64_t state_steps;              /* that these have had */
     outer_t outer;
     compensation_t compensation;
     buf_t *residual; /* what encoded cuts have not carried yet; NULL: nothing */
@@ -153,6 +153,8 @@ typedef struct {
 void replica_init(replica_t *self, base_t *base, const exchange_t *exchange);
 void replica_fini(replica_t *self);
 void replica_start(replica_t *self, buf_t **parameters_p);
+/* Makes what the optimizer remembers and is not there, as at a start: 0. */
+void replica_begin_state(replica_t *self);
 /* -- where local steps began (start.c) */
 
 void start_begin(replica_t *self); /* once the parameters are there */

@@ -10,9 +10,11 @@
 static size_t s_optimizer_tensors(replica_t *self, stored_tensor_t *ret_tensors)
 {
     const optimizer_row_t *row = optimizer_find(self->optimizer.kind);
-    size_t count = optimizer_tensors(row);
-    for (size_t i = 0; i < count; i++)
-        ret_tensors[i] = (stored_tensor_t){row->tensors[i], &self->state[i], true, true};
+    size_t count = optimizer_state(row, base_lanes(self->base));
+    for (size_t i = 0; i < count; i++) {
+        bool always = i == 0 || !row->lanes[0]; /* other lanes come and go with a region's workers */
+        ret_tensors[i] = (stored_tensor_t){optimizer_state_name(row, i), &self->state[i], always, always};
+    }
     return count;
 }
 
@@ -89,7 +91,7 @@ void replica_pack(const replica_t *self, message_t *message)
     message->shard_state.open_steps = self->open_steps;
     message->shard_state.open_samples = self->open_samples;
     message->shard_state.arrivals = self->outer.arrivals;
-    if (optimizer_find(self->optimizer.kind)->counts)
+    if (optimizer_find(self->optimizer.kind)->counts || base_lanes(self->base) > 1)
         message->shard_state.optimizer_steps = self->state_steps;
     message_set_ranges(&message->shard_state.applied, &self->applied);
     message_set_ranges(&message->shard_state.refused, &self->refused);
@@ -128,6 +130,7 @@ err_code_t replica_load(replica_t *self, const message_t *message, const snapsho
         code = s_load_tensors(self, snapshot, err);
     if (code)
         return code;
+    replica_begin_state(self);
     s_begin_base(self, message);
     start_begin(self);
     return ERR_OK;

@@ -140,6 +140,17 @@ static void s_accumulate(const target_t *open, size_t first, size_t count, const
     vector_add(count, open->to + first, g);
 }
 
+/* The part of what the optimizer remembers that the next step is about: all, or its lane. */
+static bool s_open_state(replica_t *self, bool apart, pass_t *pass)
+{
+    const optimizer_row_t *row = optimizer_find(self->optimizer.kind);
+    size_t lane = row->lanes[0] ? self->state_steps % base_lanes(self->base) : 0;
+    for (size_t i = 0; i < optimizer_tensors(row); i++)
+        if (!version_open(self, &pass->state[i], &self->state[lane + i], apart))
+            return false;
+    return true;
+}
+
 static bool s_open_step(replica_t *self, bool step, bool accumulate, bool apart, pass_t *pass)
 {
     *pass = (pass_t){
@@ -149,9 +160,8 @@ static bool s_open_step(replica_t *self, bool step, bool accumulate, bool apart,
         .average = -1};
     if (step && !version_open(self, &pass->w, &self->parameters, apart))
         return false;
-    for (size_t i = 0; step && i < OPTIMIZER_TENSORS_MAX; i++)
-        if (self->state[i] && !version_open(self, &pass->state[i], &self->state[i], apart))
-            return false;
+    if (step && !s_open_state(self, apart, pass))
+        return false;
     return !accumulate || version_open(self, &pass->open, &self->open, apart);
 }
 

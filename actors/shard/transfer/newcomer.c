@@ -211,7 +211,7 @@ static void s_give_up_donor(transfer_t *self, err_code_t code)
 static uint64_t s_most_bytes(const transfer_t *self)
 {
     uint64_t pending = self->base->rules.votes ? 64 : 3;
-    uint64_t tensors = 4 + OPTIMIZER_TENSORS_MAX + pending * (uint64_t)base_regions(self->base);
+    uint64_t tensors = 4 + OPTIMIZER_STATE_MAX + pending * (uint64_t)base_regions(self->base);
     return tensors * base_bytes(self->base) + ((uint64_t)64 << 20);
 }
 

@@ -5,6 +5,7 @@ import os, resource, sys, time
 os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
 import torch
 from torch import nn
+from torch_deepfm import DeepFM
 
 torch.set_num_threads(1)
 torch.manual_seed(1)
@@ -40,6 +41,18 @@ def resnet(channels, widths, blocks):
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(I, 10))
 
 
+class Table(nn.Module):
+    """DeepFM on samples whose first columns are rows of its embedding; two classes from its one output."""
+
+    def __init__(self, rows, categorical, numeric):
+        super().__init__()
+        self.rows, self.categorical, self.model = rows, categorical, DeepFM(rows, categorical, numeric, 16, [64, 32])
+
+    def forward(self, x):
+        z = self.model((x[:, :self.categorical] * self.rows).long(), x[:, self.categorical:])
+        return torch.stack([torch.zeros_like(z), z], 1)
+
+
 # Name: the model, the shape of a sample.
 MODELS = {
     "lenet": (lenet, (1, 28, 28)),
@@ -47,13 +60,14 @@ MODELS = {
     "resnet8": (lambda: resnet(3, [16, 32, 64], 1), (3, 32, 32)),
     "resnet20": (lambda: resnet(3, [16, 32, 64], 3), (3, 32, 32)),
     "resnet18": (lambda: resnet(3, [64, 128, 256, 512], 2), (3, 32, 32)),
+    "deepfm": (lambda: Table(10303, 3, 1), (4,)),
 }
 
 make, shape = MODELS[sys.argv[1]]
 batch = int(sys.argv[2])
 net = make()
 sgd = torch.optim.SGD(net.parameters(), lr=0.01)
-x, y = torch.rand(batch, *shape), torch.randint(0, 10, (batch,))
+x, y = torch.rand(batch, *shape), torch.randint(0, 2 if sys.argv[1] == "deepfm" else 10, (batch,))
 for line in sys.stdin:
     start = time.perf_counter()
     sgd.zero_grad()

@@ -132,7 +132,7 @@ Test(model_spec, mistakes_are_told_where_they_are)
                                          "to 4096, such as [1, 28, 28]"},
         {"{name: mlp, clases: 5}", "t.yaml:1:35: job.model.clases: unknown key; write classes"},
         {"{hidden: [5]}", "t.yaml:1:16: job.model.name: missing; write softmax, mlp, mlp-large, lenet, "
-                          "resnet8, resnet20, resnet18 or ledger"},
+                          "resnet8, resnet20, resnet18, deepfm or ledger"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         err_t err = {0};

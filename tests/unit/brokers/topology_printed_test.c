@@ -99,7 +99,7 @@ Test(topology_printed, every_example_of_a_remedy_is_of_the_kind_that_is_asked_fo
         if (!at || field->type == FIELD_BETWEEN)
             continue;
         at += strlen("such as ");
-        if (field->type == FIELD_WHOLES) {
+        if (field->type == FIELD_WHOLES || field->type == FIELD_WORDS) {
             cr_expect(value_parse(field, at, false, scratch, what), "%s: %s", field->path, what);
             continue;
         }

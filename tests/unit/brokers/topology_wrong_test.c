@@ -352,7 +352,8 @@ static const case_t s_cases[] = {
      "t.yaml:19:20: regions[1].broker.bind: \"tcp://a b:1\" is not an endpoint; write tcp://HOST:PORT"},
     {"  name: t\n", "", "t.yaml:1:1: job.name: missing; write 1 to 31 letters, digits, '-' and '_'"},
     {"  model: lenet\n", "",
-     "t.yaml:1:1: job.model: missing; write softmax, mlp, mlp-large, lenet, resnet8, resnet20, resnet18 or "
+     "t.yaml:1:1: job.model: missing; write softmax, mlp, mlp-large, lenet, resnet8, resnet20, resnet18, "
+     "deepfm or "
      "ledger"},
     {"  data: {kind: idx, dir: /data}\n", "",
      "t.yaml:1:1: job.data: missing; write data: and its keys below it, indented"},
@@ -446,8 +447,8 @@ static const case_t s_cases[] = {
     {"dir: /data", "dir: /data, split: dirichlet, alpha: 0",
      "t.yaml:4:58: job.data.alpha: \"0\" is too small; write a number above 0 up to 1000000"},
     {"kind: idx", "kind: csv",
-     "t.yaml:4:16: job.data.kind: \"csv\" is not known here; write idx, cifar10, cifar100, tensors or "
-     "counter"},
+     "t.yaml:4:16: job.data.kind: \"csv\" is not known here; write idx, cifar10, cifar100, tensors, "
+     "table or counter"},
     {"asgd-ga", "asgd",
      "t.yaml:7:33: job.sync.every: strategy asgd exchanges at every step; write 1, or leave it out"},
     {"asgd-ga", "ssgd",
@@ -645,7 +646,7 @@ static const struct {
      "--model prints, or leave it out"},
     {"job.model=lennet",
      "--set job.model=lennet: \"lennet\" is not known here; write softmax, mlp, mlp-large, lenet, resnet8, "
-     "resnet20, resnet18 or ledger"},
+     "resnet20, resnet18, deepfm or ledger"},
     {"regions[0]=5", "--set regions[0]=5: no keys here; write KEY: VALUE, beginning with name"},
     {"job.data={kind: counter, samples: 5}",
      "--set job.data={kind: counter, samples: 5}: job.data.kind: counter is for model ledger alone; write "

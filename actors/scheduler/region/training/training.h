@@ -45,7 +45,7 @@ typedef struct {
 
 typedef struct {
     int64_t train_us;
-    double epoch, loss, test_accuracy, test_loss;
+    double epoch, loss, test_accuracy, test_loss, test_auc; /* 0: no such area */
 } region_row_t;
 
 #define EVALUATION_LATER_MAX 16

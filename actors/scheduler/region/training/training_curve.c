@@ -45,6 +45,7 @@ message_t *training_row(const training_t *self, size_t index, const char *to)
     curve->curve.loss = row->loss;
     curve->curve.test_accuracy = row->test_accuracy;
     curve->curve.test_loss = row->test_loss;
+    curve->curve.test_auc = row->test_auc;
     return curve;
 }
 
@@ -113,7 +114,8 @@ static int64_t s_sharing(const training_t *self)
 static bool s_can_be(const message_t *evaluated, int64_t elapsed_us)
 {
     int64_t took_us = evaluated->evaluated.took_us;
-    return took_us >= 0 && took_us <= elapsed_us && isfinite(evaluated->evaluated.accuracy);
+    return took_us >= 0 && took_us <= elapsed_us && isfinite(evaluated->evaluated.accuracy) &&
+           evaluated->evaluated.auc >= 0 && evaluated->evaluated.auc <= 1;
 }
 
 void training_take_evaluated(training_t *self, const message_t *message, const region_actor_t *worker,
@@ -132,6 +134,7 @@ void training_take_evaluated(training_t *self, const message_t *message, const r
         self->time.evaluating_us += message->evaluated.took_us / s_sharing(self);
     evaluation->row.test_accuracy = message->evaluated.accuracy;
     evaluation->row.test_loss = message->evaluated.loss;
+    evaluation->row.test_auc = message->evaluated.auc;
     s_end_evaluation(self);
 }
 
@@ -205,6 +208,7 @@ static void s_report_newest_test(const curve_t *self, message_t *report)
         if (isnan(row->test_accuracy))
             continue;
         report->region_report.test_accuracy = row->test_accuracy;
+        report->region_report.test_auc = row->test_auc;
         return;
     }
 }
@@ -246,7 +250,8 @@ static void s_load_rows(training_t *self, const legacy_region_t *kept)
                                         .epoch = row->curve.epoch,
                                         .loss = row->curve.loss,
                                         .test_accuracy = row->curve.test_accuracy,
-                                        .test_loss = row->curve.test_loss});
+                                        .test_loss = row->curve.test_loss,
+                                        .test_auc = row->curve.test_auc});
     }
 }
 

@@ -119,7 +119,7 @@ static void s_check(const reference_t *reference)
     uint64_t correct = 0;
     model_gradient(model, w, x, self.labels, B, g, &loss);
     test_near("loss", 0, loss, s_loss(&self), 1e-5);
-    model_evaluate(model, w, x, self.labels, B, &evaluated, &correct);
+    model_evaluate(model, w, x, self.labels, B, &evaluated, &correct, NULL);
     test_near("evaluated", 0, evaluated / (double)B, loss, 1e-6);
     s_check_slopes(model_layout(model), &self, g, &rng);
     free(w), free(x), free(g), free(self.x), free(self.w), free(self.z), free(self.labels);
@@ -444,5 +444,74 @@ Test(model, tells_by_what_it_computes)
     size_t length = strlen(kernel_chosen()->name);
     cr_assert(length && !strncmp(model_kernel(text), kernel_chosen()->name, length), "%s", text);
     cr_assert(!text[length] || !strcmp(text + length, "+direct"), "%s", text);
+    model_destroy(&model);
+}
+
+/* ---- tables ---- */
+
+static model_spec_t s_deepfm(void)
+{
+    model_spec_t spec = {.name = "deepfm", .input = {1, 1, 3}, .rows = 9, .categorical = 2};
+    return spec;
+}
+
+Test(model, a_table_must_be_as_the_model_was_made_for_it)
+{
+    dataset_facts_t data = {.kind = "table",
+                            .form = DATA_TABLE,
+                            .channels = 1,
+                            .height = 1,
+                            .width = 3,
+                            .label_most = 1,
+                            .categorical = 2,
+                            .rows = 9};
+    model_spec_t spec = s_deepfm(), seen = model_seen(&data);
+    err_t err;
+    cr_assert_eq(model_accepts(&spec, &data, &err), ERR_OK, "%s", err.text);
+    cr_assert(seen.rows == 9 && seen.categorical == 2 && seen.input[2] == 3);
+    data.rows = 10;
+    cr_assert_eq(model_accepts(&spec, &data, &err), ERR_CONFIG);
+    cr_assert(strstr(err.text, "2 of them categorical with 10 rows, and model deepfm has 3, 2 and 9"), "%s",
+              err.text);
+    data.rows = 9;
+    data.label_most = 2;
+    cr_assert_eq(model_accepts(&spec, &data, &err), ERR_CONFIG);
+    cr_assert_str_eq(
+        err.text,
+        "labels are 0 to 2, and model deepfm tells 2 classes apart, 0 to 1; use data with no more classes");
+    data.categorical = 0;
+    cr_assert_eq(model_accepts(&spec, &data, &err), ERR_CONFIG);
+    cr_assert_str_eq(err.text, "model deepfm needs a categorical column; write job.data.columns.categorical");
+}
+
+/* A piece's gradient is joined to that of the pieces before it, and a batch touches no more than its rows. */
+Test(model, deepfm_has_scores_and_touches_its_rows)
+{
+    model_spec_t spec = s_deepfm();
+    model_t *model = NULL;
+    cr_assert_eq(model_new(&spec, 3, &model, NULL), ERR_OK);
+    cr_assert(model_scores(model));
+    size_t N = model_layout(model)->count;
+    float *w = test_alloc(N, sizeof *w), *g = test_alloc(N, sizeof *g), *part = test_alloc(N, sizeof *part),
+          *whole = test_alloc(N, sizeof *whole), scores[3];
+    const float x[] = {1, 5, 0.5f, 2, 5, -1, 0, 8, 2};
+    const uint32_t labels[] = {1, 0, 1};
+    double loss, joined, part_loss, evaluated = 0;
+    uint64_t correct = 0;
+    ranges_t touched = {0};
+    model_init(model, 1, w);
+    model_gradient(model, w, x, labels, 3, whole, &loss);
+    model_gradient(model, w, x, labels, 2, g, &joined);
+    model_gradient(model, w, x + 6, labels + 2, 1, part, &part_loss);
+    model_join(model, 2, 1, part, part_loss, g, &joined);
+    test_near("loss", 0, joined, loss, 1e-6);
+    for (size_t i = 0; i < N; i++)
+        test_near("g", i, g[i], whole[i], 1e-6);
+    model_evaluate(model, w, x, labels, 3, &evaluated, &correct, scores);
+    test_near("evaluated", 0, evaluated / 3, loss, 1e-6);
+    cr_assert_eq(model_touches(model, x, 3, &touched), ERR_OK);
+    cr_assert_eq(ranges_size(&touched), N - 4 * (1 + 16), "rows 3, 4, 6 and 7 are nobody's");
+    ranges_fini(&touched);
+    free(w), free(g), free(part), free(whole);
     model_destroy(&model);
 }

@@ -71,7 +71,8 @@ static void s_compute(case_t *self)
     for (size_t b = 0; b < batch; b++)
         self->labels[b] = (uint32_t)((7 * b + 3) % CLASSES);
     model_gradient(self->model, self->w, self->x, self->labels, batch, self->g, &self->loss);
-    model_evaluate(self->model, self->w, self->x, self->labels, batch, &self->evaluated, &self->correct);
+    model_evaluate(self->model, self->w, self->x, self->labels, batch, &self->evaluated, &self->correct,
+                   NULL);
     self->evaluated /= (double)batch;
 }
 

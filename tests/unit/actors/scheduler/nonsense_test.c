@@ -198,7 +198,8 @@ static void s_compute(worker_core_t *core, rng_t *rng, int64_t now_us)
     if (!worker_core_take_task(core, &task))
         return;
     if (task.evaluate) {
-        worker_core_evaluated(core, s_f64(rng), s_f64(rng), (int64_t)s_u64(rng), now_us);
+        worker_core_evaluated(core, &(worker_result_t){s_f64(rng), s_f64(rng), s_f64(rng)},
+                              (int64_t)s_u64(rng), now_us);
         return;
     }
     for (size_t index = 0; index < 8; index++)

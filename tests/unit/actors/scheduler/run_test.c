@@ -333,7 +333,8 @@ static void s_worker_work(world_t *world, played_worker_t *worker)
     if (worker->busy && world->now_us >= worker->ready_us) {
         worker->busy = false;
         if (worker->task.evaluate) {
-            worker_core_evaluated(worker->core, 0.1, 0.9, world->now_us - worker->began_us, world->now_us);
+            worker_core_evaluated(worker->core, &(worker_result_t){0.1, 0.9, 0},
+                                  world->now_us - worker->began_us, world->now_us);
         } else {
             for (size_t k = 0; k < ELEMENTS; k++)
                 worker->task.gradient[k] = (float)worker->task.batch * 10 + (float)k;

@@ -17,6 +17,7 @@ static world_t *s_world(bool momentum, message_t **ret_held)
     t->job.optimizer.lr = 1;
     t->job.optimizer.name = momentum ? OPTIMIZER_MOMENTUM : OPTIMIZER_SGD;
     t->job.optimizer.momentum = momentum ? 0.5 : 0;
+    t->regions[0].workers = momentum ? 1 : 2; /* with one lane */
     world_t *w = world_new(t, ELEMENTS);
     w->checksums = true;
     world_start(w, 80);

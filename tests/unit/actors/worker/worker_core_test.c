@@ -76,11 +76,12 @@ Test(worker, evaluates_the_newest_parameters_and_repeats_the_result)
     cr_assert(task.evaluate);
     cr_assert_null(task.gradient);
     driver_drop(&bench->by);
-    worker_core_evaluated(bench->by.core, 0.25, 0.75, 42, 10 * MS);
+    worker_core_evaluated(bench->by.core, &(worker_result_t){0.25, 0.75, 0.875}, 42, 10 * MS);
     message_t *result = driver_take(&bench->by, KIND_evaluated);
     cr_assert_not_null(result);
     cr_assert_eq(result->evaluated.grant, 1);
     cr_assert_eq(result->evaluated.accuracy, 0.75);
+    cr_assert_eq(result->evaluated.auc, 0.875);
     cr_assert_eq(result->evaluated.took_us, 42);
     message_destroy(&result);
     cr_assert_eq(driver_count(&bench->by, KIND_lease_want), 1);

@@ -110,6 +110,24 @@ Test(headway, a_standstill_is_explained_by_a_link_that_is_missing)
     s_free(bench);
 }
 
+/* A model of two classes has an area beside its accuracy; the others say nothing of one. */
+Test(progress, two_classes_have_an_area)
+{
+    bench_t *bench = s_bench();
+    headway_t headway;
+    char line[PROGRESS_LINE_MAX];
+    headway_init(&headway, 0);
+    driver_tick(&bench->by, 4 * SECOND);
+    message_t *report = s_report(bench, 0);
+    report->region_report.test_accuracy = 0.75;
+    report->region_report.test_auc = 0.8125;
+    driver_give(&bench->by, report);
+    progress_t progress = {.terminal = true};
+    progress_compose(&progress, bench->by.core, &headway, 6 * SECOND, 120, line);
+    cr_assert(strstr(line, "accuracy 0.7500  AUC 0.8125"), "%s", line);
+    s_free(bench);
+}
+
 Test(progress, what_is_worth_most_is_on_any_terminal)
 {
     static const struct {

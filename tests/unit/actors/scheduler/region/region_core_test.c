@@ -66,6 +66,7 @@ Test(region, evaluates_each_quarter_and_merges_what_passes_meanwhile)
     evaluated->incarnation = running.workers[0].incarnation;
     evaluated->evaluated.grant = 2;
     evaluated->evaluated.accuracy = 0.75;
+    evaluated->evaluated.auc = 0.875;
     evaluated->evaluated.loss = 0.5;
     evaluated->evaluated.took_us = 200 * MS;
     driver_give(&bench->by, message_dup(evaluated));
@@ -74,6 +75,7 @@ Test(region, evaluates_each_quarter_and_merges_what_passes_meanwhile)
     cr_assert_not_null(curve);
     cr_assert_eq(curve->curve.index, 0);
     cr_assert_eq(curve->curve.test_accuracy, 0.75);
+    cr_assert_eq(curve->curve.test_auc, 0.875);
     cr_assert_float_eq(curve->curve.epoch, 80.0 / SAMPLES, 1e-9);
     cr_assert_float_eq(curve->curve.loss, 0.5, 1e-9);
     cr_assert_eq(curve->curve.train_us, SECOND);
@@ -84,6 +86,7 @@ Test(region, evaluates_each_quarter_and_merges_what_passes_meanwhile)
     message_destroy(&lease);
     message_t *report = s_report(bench);
     cr_assert_eq(report->region_report.test_accuracy, 0.75);
+    cr_assert_eq(report->region_report.test_auc, 0.875);
     cr_assert_eq(report->region_report.train_us, 2250 * MS - 200 * MS / 2);
     cr_assert_eq(report->region_report.curve_rows, 1);
     cr_assert_float_eq(report->region_report.loss, 0.5, 1e-9);

@@ -1,6 +1,8 @@
 /* Workers' results, and the curve. */
 #include "tests/unit/actors/scheduler/region/rooms.h"
 
+#include <math.h>
+
 static message_t *s_want(const rooms_t *rooms, size_t worker, uint64_t samples, double loss_sum,
                          int64_t compute_us)
 {
@@ -90,6 +92,28 @@ Test(training, a_quarter_has_a_row_and_waits_for_its_result)
     cr_assert_eq(rooms->training.curve.row_count, 1);
     cr_assert_float_eq(rooms->training.curve.rows[0].test_accuracy, 0.5, 1e-9);
     message_destroy(&result);
+    rooms_free(rooms);
+}
+
+Test(training, an_area_beyond_its_bounds_is_refused)
+{
+    static const double areas[] = {-0.5, 1.5, NAN, INFINITY};
+    rooms_t *rooms = rooms_training();
+    rooms->base.spec.evaluates = true;
+    training_tick(&rooms->training, 0);
+    rooms_tell(rooms, 0, 8, 0, 0);
+    rooms_tell(rooms, 1, 8, 0, 0);
+    training_tick(&rooms->training, SECOND);
+    for (size_t i = 0; i < sizeof areas / sizeof *areas; i++) {
+        s_ask(rooms, 0, 0, 0, SECOND);
+        message_t *result = message_new(KIND_evaluated, rooms->base.core.name, "worker/eu/0");
+        result->evaluated.grant = rooms->training.curve.evaluation.grant;
+        result->evaluated.accuracy = 0.5;
+        result->evaluated.auc = areas[i];
+        training_take_evaluated(&rooms->training, result, &rooms->actors.list[4], 2 * SECOND);
+        cr_assert_eq(rooms->training.curve.row_count, 0, "%g", areas[i]);
+        message_destroy(&result);
+    }
     rooms_free(rooms);
 }
 
