@@ -7,7 +7,7 @@ export TMPDIR=$work
 red() { "$CHAOS" plan --isolate actor --epochs 1 "$@" || fail "not red: $*"; }
 
 red --break dedup --only 'kill worker' --network 20000
-red --break checksum --only 'kill worker' --network 20000
+red --break checksum --only 'kill worker' --network 60000 # of the few hundred pushes of a run, some dozen
 
 # A region that stands still after a fault is red, however busy the machine is: here one that is paused, for minutes.
 pace_begin

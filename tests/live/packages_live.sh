@@ -57,13 +57,15 @@ judge() {
     done < <(awk '{ print $2 }' <<<"$calls" | sort -u)
 }
 
-mapfile -t scripts < <(git ls-files | grep -vE '^tests/(bench|groups|fuzz)/' |
-    while read -r file; do [[ $file == *.sh || $(head -c 2 "$file" 2>/dev/null) == '#!' ]] && echo "$file"; done | grep -v '\.pl$')
+mapfile -t scripts < <(git ls-files | grep -vE '^(tests/(bench|groups|fuzz|torch)|deploy/datasets)/' |
+    while read -r file; do [[ $file == *.sh || $(head -n 1 "$file" 2>/dev/null | tr -d '\0') =~ ^'#!'.*sh$ ]] && echo "$file"; done)
 mapfile -t documents < <(git ls-files '*.md')
-mapfile -t benches < <(git ls-files 'tests/bench/*.sh')
+mapfile -t benches < <(git ls-files 'tests/bench/*.sh' 'deploy/datasets/*.sh')
 judge tests "build data test" "${scripts[@]}" "${documents[@]}"
 mapfile -t fuzzers < <(git ls-files 'tests/fuzz/*.sh' tests/groups/fuzz.sh)
 judge fuzzers "build data test fuzz" "${fuzzers[@]}"
-judge benches "build data test bench" "${benches[@]}"
+mapfile -t torches < <(git ls-files 'tests/torch/*.sh' tests/groups/torch.sh)
+judge torches "build data test torch" "${torches[@]}"
+judge benches "build data test bench movielens" "${benches[@]}"
 grep -q '^jq ' "$work/tests.seen" || fail "nobody was seen to call jq, which several scripts do"
 echo "$(sort -u "$work"/*.seen | wc -l) programs, each of a package that is installed for it"
