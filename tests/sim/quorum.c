@@ -44,7 +44,7 @@ static topology_t *s_topology(const case_t *with, uint64_t seed)
     char job[1024];
     snprintf(job, sizeof job,
              "job:\n  name: quorum\n  model: softmax\n  data: {kind: idx, dir: none}\n  batch: 4\n"
-             "  seed: %u\n  optimizer: {name: momentum, lr: 0.005, momentum: 0.9, schedule: linear}\n"
+             "  seed: %u\n  optimizer: {name: momentum, lr: 0.0005, momentum: 0.9, schedule: linear}\n"
              "  sync: {strategy: %s, every: %u, inside: sync, window: 64MiB, quorum: %s, grace: "
              "100ms, away_after: 1h, overlap: %u}\n",
              (unsigned)seed, with->strategy, s_every(with), with->quorum, with->overlap);
