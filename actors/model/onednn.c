@@ -201,7 +201,7 @@ static dnnl_status_t s_make(onednn_conv_t *self, const_dnnl_primitive_attr_t att
 {
     TRY(s_dnnl.primitive_desc_create(want->ret_chosen, want->description, attr, s_engine, want->hint));
     if (s_is_slow(*want->ret_chosen))
-        return dnnl_unimplemented;
+        return dnnl_unimplemented; /* as where the library has none: another way is taken */
     size_t bytes = s_dnnl.memory_desc_get_size(
         s_dnnl.primitive_desc_query_md(*want->ret_chosen, dnnl_query_scratchpad_md, 0));
     self->scratchpad_bytes = bytes > self->scratchpad_bytes ? bytes : self->scratchpad_bytes;
